@@ -1,0 +1,139 @@
+"""What goes into the calls of a world-action model, and what comes out. numpy only: the robot's side imports this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from cosmos_policy.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a robot sees and feels at one instant.
+
+    images: view name -> uint8 [H, W, 3], RGB. The names are those of ``embodiment.views``.
+    state: state name -> float array, in the units that the embodiment documents (m, rad, ...).
+    stamp: capture time in seconds, on the clock of the caller; answers carry it through unchanged.
+    """
+
+    images: Mapping[str, np.ndarray]
+    state: Mapping[str, np.ndarray] = field(default_factory=dict)
+    stamp: float = 0.0
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the denoiser is run. A field left at None takes the checkpoint's own default.
+
+    num_inference_steps: denoising steps.
+    guidance_scale: classifier-free guidance; 1 switches it off.
+    flow_shift: shift of the flow-matching noise schedule.
+    resolution_tier: 256, 480, 704, 720 or 768: which set of canvases the frames are fitted to.
+    """
+
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    flow_shift: float | None = None
+    resolution_tier: int | None = None
+
+    def over(self, defaults: Sampling) -> Sampling:
+        """These settings, with every None filled from `defaults`."""
+        chosen = {name: value for name, value in vars(self).items() if value is not None}
+        return replace(defaults, **chosen)
+
+
+@dataclass(frozen=True)
+class PolicyRequest:
+    """What should the robot do next? `chunk_size` is in actions; None takes the embodiment's."""
+
+    observation: Observation
+    instruction: str
+    embodiment: Any
+    seed: int = 0
+    chunk_size: int | None = None
+    sampling: Sampling = Sampling()
+    video: bool = False
+
+
+@dataclass(frozen=True)
+class InverseDynamicsRequest:
+    """Which actions connect these frames? `frames`: uint8 [T+1, H, W, 3], composed views.
+
+    `state`, where given, is the robot's state at the first frame: the answer then carries absolute commands too.
+    """
+
+    frames: np.ndarray
+    embodiment: Any
+    seed: int = 0
+    instruction: str | None = None
+    state: Mapping[str, np.ndarray] | None = None
+    sampling: Sampling = Sampling()
+
+
+@dataclass(frozen=True)
+class ForwardDynamicsRequest:
+    """What will be seen? `frame`: uint8 [H, W, 3], composed views; `actions`: [T, D], unified SI units."""
+
+    frame: np.ndarray
+    actions: np.ndarray
+    embodiment: Any
+    seed: int = 0
+    instruction: str | None = None
+    sampling: Sampling = Sampling()
+
+
+@dataclass(frozen=True)
+class ActionChunk:
+    """Actions for one robot, in the three forms that they pass through.
+
+    model: float32 [T, D], what the network emitted (normalised).
+    unified: float64 [T, D], denormalised, SI units, in the column order of ``embodiment.action_names``.
+    commands: name -> float64 [T, ...], absolute commands of that robot, anchored to the observation the chunk was
+        predicted from. Empty where no state was given (inverse dynamics of bare frames).
+    dt: seconds between two actions.
+    stamp: capture time (s) of the observation; action i is due at ``stamp + i * dt``.
+    valid_until: ``stamp + T * dt``: later than this, nothing of the chunk is left to execute.
+    video: uint8 [T+1, H, W, 3], what the model expects to see, where it was asked for.
+    timing: stage -> milliseconds.
+    info: what produced the chunk: embodiment, checkpoint, normaliser, seed, prompt, engine path.
+    """
+
+    model: np.ndarray
+    unified: np.ndarray
+    commands: Mapping[str, np.ndarray]
+    dt: float
+    stamp: float
+    valid_until: float
+    video: np.ndarray | None = None
+    timing: Mapping[str, float] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """The world as the model expects it under given actions.
+
+    frames: uint8 [T+1, H, W, 3]; frame 0 is the given one as the autoencoder sees it. The size is that of the content
+        inside the canvas, rounded down to whole latent cells: compare with ``cosmos_policy.inputs.visible_content``.
+    dt: seconds between two frames. timing, info: as in :class:`ActionChunk`.
+    """
+
+    frames: np.ndarray
+    dt: float
+    timing: Mapping[str, float] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check_frames(frames: np.ndarray, name: str, ndim: int) -> np.ndarray:
+    """`frames` as a uint8 array of `ndim` axes that end in [H, W, 3]; anything else raises a :class:`UsageError`."""
+    expected = "[H, W, 3]" if ndim == 3 else "[T, H, W, 3]"
+    array = np.asarray(frames)
+    if array.ndim != ndim or array.shape[-1] != 3 or 0 in array.shape:
+        raise UsageError(f"{name} has shape {list(array.shape)}; expected RGB frames {expected}.")
+    if array.dtype != np.uint8:
+        raise UsageError(f"{name} has dtype {array.dtype}; expected uint8 with values 0 to 255.")
+    return array
