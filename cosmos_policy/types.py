@@ -76,13 +76,17 @@ class InverseDynamicsRequest:
 
 @dataclass(frozen=True)
 class ForwardDynamicsRequest:
-    """What will be seen? `frame`: uint8 [H, W, 3], composed views; `actions`: [T, D], unified SI units."""
+    """What will be seen? `frame`: uint8 [H, W, 3], composed views; `actions`: [T, D], unified SI units.
+
+    `state`, the robot's state at the frame, is needed by embodiments that have a state row (``droid_joint``).
+    """
 
     frame: np.ndarray
     actions: np.ndarray
     embodiment: Any
     seed: int = 0
     instruction: str | None = None
+    state: Mapping[str, np.ndarray] | None = None
     sampling: Sampling = Sampling()
 
 

@@ -1,0 +1,145 @@
+"""What every action call does on its way to the engine, and back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+import embodiments
+from cosmos_policy.engine.request import EngineRequest, EngineResult, Mode
+from cosmos_policy.errors import UsageError
+from cosmos_policy.inputs import fit_frames, json_prompt, plain_prompt, prompt_facts
+from cosmos_policy.types import ActionChunk, Sampling
+
+FRAMES_PER_LATENT = 4
+PROMPTS = {"json": json_prompt, "plain": plain_prompt}
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How one checkpoint wants to be called: its prompt's format, and its sampling defaults."""
+
+    checkpoint: str
+    prompt_format: str
+    sampling: Sampling
+
+    def sampling_for(self, embodiment: embodiments.Embodiment, sampling: Sampling) -> Sampling:
+        """`sampling` with nothing None: what the caller left open comes from the checkpoint, then the embodiment."""
+        tier = replace(self.sampling, resolution_tier=self.sampling.resolution_tier or embodiment.resolution_tier)
+        return sampling.over(tier)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One engine request, and what is needed to read its result."""
+
+    request: EngineRequest
+    embodiment: embodiments.Embodiment
+    info: Mapping[str, Any]
+    started_s: float
+    prepared_ms: float
+
+
+def find_embodiment(embodiment: Any) -> embodiments.Embodiment:
+    """`embodiment` itself, or the one of that name."""
+    return embodiments.get(embodiment) if isinstance(embodiment, str) else embodiment
+
+
+def state_rows_of(embodiment: embodiments.Embodiment, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
+    """The clean rows [h, D], in model space, that stand in front of the actions; none for most embodiments."""
+    if not embodiment.state_rows:
+        return np.zeros((0, embodiment.action_dim))
+    if not state:
+        raise UsageError(f"{embodiment.name} has a state row in front of its actions: give the robot's state as well.")
+    return embodiment.normalize(embodiment.encode_state(state))
+
+
+def make_job(
+    mode: Mode,
+    frames: np.ndarray,
+    state_rows: np.ndarray,
+    actions: np.ndarray | int,
+    *,
+    instruction: str | None,
+    embodiment: embodiments.Embodiment,
+    seed: int,
+    sampling: Sampling,
+    habits: Habits,
+    video: bool,
+    started_s: float,
+) -> Job:
+    """Fit the frames, write the prompt, settle the sampling.
+
+    frames: uint8 [F, H, W, 3], the known frames. state_rows: [h, D], clean, in model space.
+    actions: [T, D], clean, in model space; or T, where they are the model's to say.
+    """
+    known = isinstance(actions, np.ndarray)
+    steps = len(actions) if known else actions
+    if steps < 1 or steps % FRAMES_PER_LATENT:
+        raise UsageError(
+            f"A chunk of {steps} actions does not fill whole latent frames; "
+            f"expected a positive multiple of {FRAMES_PER_LATENT}, as {embodiment.name}'s {embodiment.chunk_size}."
+        )
+    rows = np.concatenate([state_rows, actions if known else np.zeros((steps, embodiment.action_dim))])
+    clean_rows = np.arange(len(rows)) < (len(rows) if known else len(state_rows))
+    sampling = habits.sampling_for(embodiment, sampling)
+    canvas, fit = fit_frames(frames, sampling.resolution_tier)
+    text = instruction if instruction is not None else embodiment.instruction_default
+    facts = prompt_facts(embodiment, text, steps + 1, (fit.canvas_height, fit.canvas_width))
+    prompt = PROMPTS[habits.prompt_format](facts, mode)
+    request = EngineRequest(
+        mode=mode,
+        prompt=prompt,
+        frames=canvas,
+        fit=fit,
+        num_frames=steps + 1,
+        rows=np.ascontiguousarray(rows, dtype=np.float32),
+        clean_rows=clean_rows,
+        row_offset=1 - len(state_rows),
+        domain_name=embodiment.domain_name,
+        domain_id=embodiment.domain_id,
+        fps=float(embodiment.fps),
+        sampling=sampling,
+        seed=seed,
+        video=video,
+    )
+    info = {
+        "embodiment": embodiment.name,
+        "checkpoint": habits.checkpoint,
+        "normalizer": str(embodiment.normalizer),
+        "seed": seed,
+        "prompt": prompt,
+        "sampling": sampling,
+    }
+    now = time.perf_counter()
+    return Job(request, embodiment, info, started_s, 1e3 * (now - started_s))
+
+
+def timing_of(job: Job, result: EngineResult) -> dict[str, float]:
+    """stage -> milliseconds: preparing here, the engine's stages, and the whole as the caller felt it."""
+    total = 1e3 * (time.perf_counter() - job.started_s)
+    return {"prepare": job.prepared_ms, **result.timing, "total": total}
+
+
+def chunk_of(job: Job, result: EngineResult, state: Mapping[str, np.ndarray] | None, stamp: float) -> ActionChunk:
+    """The engine's rows as a chunk of this robot; absolute commands where the state it starts from is known."""
+    embodiment = job.embodiment
+    model = result.rows[embodiment.state_rows :]
+    unified = embodiment.denormalize(np.asarray(model, dtype=np.float64))
+    commands = {} if state is None else embodiment.decode(unified, state)
+    dt = 1.0 / embodiment.fps
+    return ActionChunk(
+        model=model,
+        unified=unified,
+        commands=commands,
+        dt=dt,
+        stamp=stamp,
+        valid_until=stamp + len(model) * dt,
+        video=result.video,
+        timing=timing_of(job, result),
+        info=job.info,
+    )

@@ -1,0 +1,64 @@
+"""The folder layout that Cosmos 3 is published in, and what a folder lacks of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from cosmos_policy.errors import UsageError
+
+PIPELINE_CLASS = "Cosmos3OmniPipeline"
+WEIGHT_ENDINGS = (".safetensors", ".bin")
+#: Files up to this size are fingerprinted whole; of larger ones the first and last such part.
+FINGERPRINT_BYTES = 1 << 20
+
+
+def missing_parts(folder: Path) -> list[str]:
+    """What `folder` lacks to be a Cosmos 3 checkpoint, as phrases; empty where it lacks nothing."""
+    missing = []
+    index = folder / "model_index.json"
+    if not index.is_file():
+        missing.append("model_index.json")
+    else:
+        try:
+            name = json.loads(index.read_text()).get("_class_name")
+        except ValueError:
+            missing.append("a readable model_index.json (this one is no JSON)")
+        else:
+            if name != PIPELINE_CLASS:
+                missing.append(f"a model_index.json of {PIPELINE_CLASS} (this one is of {name})")
+    for part in ("transformer", "vae"):
+        if not (folder / part / "config.json").is_file():
+            missing.append(f"{part}/config.json")
+        if not any(file.suffix in WEIGHT_ENDINGS for file in (folder / part).glob("*")):
+            missing.append(f"the weights in {part}/ (*.safetensors)")
+    if not (folder / "scheduler" / "scheduler_config.json").is_file():
+        missing.append("scheduler/scheduler_config.json")
+    if not (folder / "text_tokenizer" / "tokenizer_config.json").is_file():
+        missing.append("text_tokenizer/tokenizer_config.json")
+    return missing
+
+
+def check_layout(folder: Path) -> None:
+    """Raise a :class:`UsageError` that tells everything `folder` lacks to be a Cosmos 3 checkpoint."""
+    missing = missing_parts(folder)
+    if missing:
+        raise UsageError(
+            f"{folder} is no Cosmos 3 checkpoint: it lacks {', '.join(missing)}. "
+            "Expected the published layout (model_index.json beside transformer/, vae/, scheduler/, text_tokenizer/)."
+        )
+
+
+def fingerprint(folder: Path) -> str:
+    """A short hash of a checkpoint's contents: names, sizes, small files whole, large ones by both ends."""
+    digest = hashlib.sha256()
+    for path in sorted(file for file in folder.rglob("*") if file.is_file() and ".cache" not in file.parts):
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
+        with path.open("rb") as content:
+            digest.update(content.read(FINGERPRINT_BYTES))
+            if size > FINGERPRINT_BYTES:
+                content.seek(max(FINGERPRINT_BYTES, size - FINGERPRINT_BYTES))
+                digest.update(content.read(FINGERPRINT_BYTES))
+    return digest.hexdigest()[:16]

@@ -1,0 +1,62 @@
+"""The checkpoints that this software knows by name. A new one is one more file in ``cards/``."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from cosmos_policy.types import Sampling
+
+#: Base-model inference defaults of NVIDIA/cosmos-framework 5eee9ed, for a checkpoint that no card describes.
+BASE_SAMPLING = Sampling(num_inference_steps=30, guidance_scale=1.0, flow_shift=10.0)
+
+
+class CheckpointCard(BaseModel):
+    """What must be known about a checkpoint to call it as it was trained.
+
+    name: the built-in name or hub id. embodiments: those it was post-trained on; None means all.
+    prompt_format: "json" or "plain" (see :mod:`cosmos_policy.inputs.prompt`).
+    sampling: its own defaults. source: where these facts come from. notes: what a reader of results must know.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    summary: str
+    prompt_format: Literal["json", "plain"]
+    sampling: Sampling
+    source: str
+    embodiments: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@cache
+def cards() -> dict[str, CheckpointCard]:
+    """name -> card, of every known checkpoint, ``tiny`` first."""
+    files = resources.files("cosmos_policy.checkpoints.cards").iterdir()
+    found = [CheckpointCard(**yaml.safe_load(file.read_text())) for file in files if file.name.endswith(".yaml")]
+    return {card.name: card for card in sorted(found, key=lambda card: (card.name != "tiny", card.name))}
+
+
+def find_card(name: str) -> CheckpointCard | None:
+    """The card of a built-in name or hub id, also without its owner ("Cosmos3-Nano")."""
+    for card in cards().values():
+        if name in (card.name, card.name.rpartition("/")[2]):
+            return card
+    return None
+
+
+def unknown_card(name: str) -> CheckpointCard:
+    """What is assumed of a checkpoint that no card describes: the base model's habits, said aloud in its notes."""
+    return CheckpointCard(
+        name=name,
+        summary="not described by any card",
+        prompt_format="json",
+        sampling=BASE_SAMPLING,
+        source="base-model inference defaults of NVIDIA/cosmos-framework 5eee9ed",
+        notes=(f"No card describes {name}: the base model's prompt and sampling defaults are used.",),
+    )

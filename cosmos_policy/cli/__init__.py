@@ -1,0 +1,1 @@
+"""The command ``cosmos-policy``. Each subcommand is a function that an entry point names."""

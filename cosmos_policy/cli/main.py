@@ -1,0 +1,74 @@
+"""The command's frame: finds the subcommands, and turns errors into one line and an exit code.
+
+A subcommand is a typer function (or a ``typer.Typer`` of several) named by an entry point of the group
+``cosmos_policy.commands``: other rooms, and other packages, add theirs without a change here.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib.metadata import entry_points
+
+import typer
+from typer.core import TyperGroup
+
+from cosmos_policy.errors import Failure
+
+GROUP = "cosmos_policy.commands"
+
+
+class _CommandsOnDemand(TyperGroup):
+    """Knows the subcommands by name, and imports one when it is asked for."""
+
+    def list_commands(self, ctx):
+        return sorted(point.name for point in entry_points(group=GROUP))
+
+    def get_command(self, ctx, cmd_name):
+        for point in entry_points(group=GROUP, name=cmd_name):
+            target = point.load()
+            if isinstance(target, typer.Typer):
+                command = typer.main.get_command(target)
+            else:
+                single = typer.Typer(add_completion=False)
+                single.command(name=cmd_name)(target)
+                command = typer.main.get_command(single)
+            command.name = cmd_name
+            return command
+        return None
+
+
+app = typer.Typer(
+    cls=_CommandsOnDemand,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Run NVIDIA Cosmos 3 world-action models on robots.",
+)
+
+
+@app.callback()
+def _settings(
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Say what is loaded and which path is taken."),
+) -> None:
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s", stream=sys.stderr)
+
+
+def run() -> None:
+    """The entry point: exit code 0 on success, 2 on wrong use, 1 on failure; the reason is one line on stderr."""
+    try:
+        app()
+    except ValueError as error:
+        if type(error).__module__.partition(".")[0] in ("cosmos_policy", "embodiments", "sim_eval"):
+            _exit(str(error), 2)
+        raise
+    except Failure as error:
+        _exit(str(error), 1)
+    except KeyboardInterrupt:
+        _exit("interrupted", 130)
+
+
+def _exit(reason: str, code: int) -> None:
+    print(f"cosmos-policy: {' '.join(reason.split())}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,73 @@
+"""What an engine is asked, and what it answers. Everything is already in the network's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+
+from cosmos_policy.inputs import Fit
+from cosmos_policy.types import Sampling
+
+Mode = Literal["policy", "inverse_dynamics", "forward_dynamics"]
+
+
+@dataclass(frozen=True)
+class EngineRequest:
+    """One denoising job.
+
+    mode: which frames and rows are clean. policy: frame 0; forward_dynamics: frame 0 and all action rows;
+        inverse_dynamics: all frames.
+    prompt, negative_prompt: complete strings, before the chat template.
+    frames: uint8 [F, canvas height, canvas width, 3]: the frames that are known (one, or all T+1 of inverse dynamics).
+    fit: where the content lies on the canvas.
+    num_frames: T+1, video frames of the whole chunk.
+    rows: float32 [R, D], action rows in model space; only the clean ones are read.
+    clean_rows: bool [R], which rows are given and stay as they are.
+    row_offset: video frame index of row 0: 1 without a state row, 0 with one, 1-h with h rows of history.
+    domain_name, domain_id: the Cosmos embodiment domain. fps: frames per second of video and actions.
+    sampling: nothing None. seed: draws the noise, on the CPU, so that it is the same on every device and in any batch.
+    video: whether the frames are wanted back.
+    """
+
+    mode: Mode
+    prompt: str
+    frames: np.ndarray
+    fit: Fit
+    num_frames: int
+    rows: np.ndarray
+    clean_rows: np.ndarray
+    row_offset: int
+    domain_name: str
+    domain_id: int
+    fps: float
+    sampling: Sampling
+    seed: int
+    video: bool = False
+    negative_prompt: str = ""
+
+
+@dataclass(frozen=True)
+class EngineResult:
+    """rows: float32 [R, D], all action rows, the clean ones as given. video: uint8 [T+1, visible height, visible
+    width, 3] or None. timing: stage -> milliseconds."""
+
+    rows: np.ndarray
+    video: np.ndarray | None
+    timing: dict[str, float] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """What a :class:`~cosmos_policy.local_model.LocalModel` runs on."""
+
+    name: str
+
+    def run(self, requests: Sequence[EngineRequest]) -> list[EngineResult]:
+        """Answers, in order. The same request gives the same answer, alone or among others."""
+        ...
+
+    def close(self) -> None:
+        """Give back the device memory."""
+        ...

@@ -1,0 +1,66 @@
+"""``cosmos_policy.load``: from a name to a model that answers."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+
+from cosmos_policy.errors import UsageError
+from cosmos_policy.world_action_model import WorldActionModel
+
+DTYPES = ("float32", "bfloat16", "float16")
+logger = logging.getLogger(__name__)
+
+
+def load(
+    checkpoint: str | os.PathLike[str],
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    revision: str | None = None,
+) -> WorldActionModel:
+    """Load a checkpoint into this process.
+
+    checkpoint: "tiny" (built in, no download), a folder in the published layout, or a hub id such as
+        "nvidia/Cosmos3-Nano" (through huggingface_hub, with your token and cache).
+    device: "cpu", "cuda", "cuda:1", ...; None takes CUDA where there is one.
+    dtype: "float32", "bfloat16" or "float16"; None takes bfloat16 on CUDA and float32 on a CPU.
+    revision: branch, tag or commit of a hub id.
+    Raises :class:`UsageError` for what cannot be (an unknown name lists the known ones; a folder is told what it
+    lacks) and :class:`Failure` for what did not work (no network, licence not accepted).
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError(
+            "This installation has no torch, so no model can run in it: install cosmos-policy[model], "
+            "or connect to a server that has one."
+        )
+    import torch
+
+    from cosmos_policy.checkpoints import resolve_checkpoint
+    from cosmos_policy.engine.reference import ReferenceEngine
+    from cosmos_policy.local_model import LocalModel
+
+    place = _device(torch, device)
+    precision = dtype or ("bfloat16" if place.type == "cuda" else "float32")
+    if precision not in DTYPES:
+        raise UsageError(f"dtype {precision!r} is not one of {', '.join(DTYPES)}.")
+    found = resolve_checkpoint(checkpoint, revision)
+    engine = ReferenceEngine(found.folder, place, getattr(torch, precision))
+    model = LocalModel(found, engine, str(place), precision)
+    logger.info("loaded %s (%s) on %s in %s: %s", found.name, found.revision, place, precision, engine.name)
+    for note in found.card.notes:
+        logger.warning(note)
+    return model
+
+
+def _device(torch, device: str | None):
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+    except RuntimeError:
+        raise UsageError(f'device {device!r} is not known to torch; expected "cpu", "cuda" or "cuda:0".') from None
+    if place.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f'device {device!r} was asked for, but torch finds no CUDA device here; use device="cpu".')
+    return place

@@ -1,0 +1,91 @@
+"""A world-action model in this process: a checkpoint, an engine, and the calls between them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import metadata
+from types import ModuleType
+from typing import Any
+
+from cosmos_policy.calls import forward_dynamics, inverse_dynamics, policy
+from cosmos_policy.calls.job import Habits, find_embodiment
+from cosmos_policy.checkpoints import Checkpoint
+from cosmos_policy.engine.request import Engine
+from cosmos_policy.errors import UsageError
+from cosmos_policy.types import (
+    ActionChunk,
+    ForwardDynamicsRequest,
+    InverseDynamicsRequest,
+    PolicyRequest,
+    Rollout,
+    Sampling,
+)
+from cosmos_policy.world_action_model import ModelInfo, WorldActionModel
+
+REPORTED_LIBRARIES = ("cosmos-policy", "torch", "diffusers", "transformers", "numpy", "lerobot")
+
+
+class LocalModel(WorldActionModel):
+    """`checkpoint` on `engine`. Made by :func:`cosmos_policy.load`."""
+
+    def __init__(self, checkpoint: Checkpoint, engine: Engine, device: str, dtype: str):
+        card = checkpoint.card
+        self._checkpoint, self._engine = checkpoint, engine
+        self._habits = Habits(checkpoint.name, card.prompt_format, card.sampling)
+        self.info = ModelInfo(
+            checkpoint=checkpoint.name,
+            revision=checkpoint.revision,
+            engine=engine.name,
+            device=device,
+            dtype=dtype,
+            sampling=card.sampling,
+            versions=_versions(),
+            notes=card.notes,
+        )
+
+    def sampling_for(self, embodiment: Any, sampling: Sampling | None = None) -> Sampling:
+        """`sampling` with every None filled in, as a call with this embodiment would run."""
+        return self._habits.sampling_for(find_embodiment(embodiment), sampling or Sampling())
+
+    def close(self) -> None:
+        """Drop the weights."""
+        self._engine.close()
+
+    def _run_policy(self, requests: Sequence[PolicyRequest]) -> list[ActionChunk]:
+        return self._run(policy, requests)
+
+    def _run_inverse_dynamics(self, requests: Sequence[InverseDynamicsRequest]) -> list[ActionChunk]:
+        return self._run(inverse_dynamics, requests)
+
+    def _run_forward_dynamics(self, requests: Sequence[ForwardDynamicsRequest]) -> list[Rollout]:
+        return self._run(forward_dynamics, requests)
+
+    def _run(self, call: ModuleType, requests: Sequence[Any]) -> list[Any]:
+        """All requests are prepared before any is computed: a wrong one costs nothing."""
+        requests = [replace(request, embodiment=find_embodiment(request.embodiment)) for request in requests]
+        for request in requests:
+            self._check_trained(request.embodiment.name)
+        prepare: Callable[..., Any] = call.prepare
+        jobs = [prepare(request, self._habits) for request in requests]
+        results = self._engine.run([job.request for job in jobs])
+        return [call.finish(request, job, result) for request, job, result in zip(requests, jobs, results, strict=True)]
+
+    def _check_trained(self, name: str) -> None:
+        trained = self._checkpoint.card.embodiments
+        if trained is not None and name not in trained:
+            raise UsageError(
+                f"{self._checkpoint.name} was post-trained on {', '.join(trained)} and does not know {name}; "
+                "use one of those, or a base checkpoint."
+            )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for library in REPORTED_LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:  # an optional part is not installed: nothing to report
+            continue
+    return found

@@ -1,0 +1,127 @@
+"""The one interface behind which a model lives: in this process, or at the other end of a wire."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cosmos_policy.errors import UsageError
+from cosmos_policy.types import (
+    ActionChunk,
+    ForwardDynamicsRequest,
+    InverseDynamicsRequest,
+    PolicyRequest,
+    Rollout,
+    Sampling,
+)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What answers: enough to repeat a result.
+
+    checkpoint: the name or path that was asked for. revision: its commit or content hash.
+    engine: the code path that denoises. device, dtype: where and in what precision.
+    sampling: the checkpoint's own defaults. versions: library -> version.
+    notes: sentences that a reader of results must know (for instance that the weights are random).
+    """
+
+    checkpoint: str
+    revision: str
+    engine: str
+    device: str
+    dtype: str
+    sampling: Sampling
+    versions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class WorldActionModel(ABC):
+    """Cosmos 3 as a robot's programmer sees it.
+
+    Every call takes its arguments as they are, or one typed request, or a list of requests (a list goes in, a list
+    comes out, in order, batched where it can be). The same seed, inputs and checkpoint give the same answer, alone
+    or in a batch. An implementation fills in the three ``_run_*`` hooks.
+    """
+
+    info: ModelInfo
+
+    def policy(self, observation: Any, instruction: str | None = None, *, embodiment: Any = None, **options: Any):
+        """What should the robot do next?
+
+        observation: an :class:`~cosmos_policy.types.Observation` (then `instruction` and `embodiment` are needed, and
+            `options` are the other fields of :class:`~cosmos_policy.types.PolicyRequest`), or a request, or a list.
+        Returns an :class:`~cosmos_policy.types.ActionChunk`, or a list of them.
+        Raises :class:`UsageError` (or ``embodiments.EmbodimentError``) in one sentence where the input does not fit.
+        """
+        first = {"observation": observation, "instruction": instruction, "embodiment": embodiment}
+        return self._dispatch(PolicyRequest, first, options, self._run_policy)
+
+    def inverse_dynamics(self, frames: Any, *, embodiment: Any = None, **options: Any):
+        """Which actions connect these frames?
+
+        frames: uint8 [T+1, H, W, 3] composed views, or an :class:`~cosmos_policy.types.InverseDynamicsRequest`, or a
+            list of requests. Returns an :class:`~cosmos_policy.types.ActionChunk` (without commands unless `state`
+            was given), or a list of them.
+        """
+        first = {"frames": frames, "embodiment": embodiment}
+        return self._dispatch(InverseDynamicsRequest, first, options, self._run_inverse_dynamics)
+
+    def forward_dynamics(self, frame: Any, actions: Any = None, *, embodiment: Any = None, **options: Any):
+        """What will be seen when these actions are taken?
+
+        frame: uint8 [H, W, 3] composed views, or a :class:`~cosmos_policy.types.ForwardDynamicsRequest`, or a list of
+            requests. actions: [T, D], unified SI units. Returns a :class:`~cosmos_policy.types.Rollout`, or a list.
+        """
+        first = {"frame": frame, "actions": actions, "embodiment": embodiment}
+        return self._dispatch(ForwardDynamicsRequest, first, options, self._run_forward_dynamics)
+
+    @abstractmethod
+    def sampling_for(self, embodiment: Any, sampling: Sampling | None = None) -> Sampling:
+        """`sampling` with every None filled in, as a call with this embodiment would run."""
+
+    @abstractmethod
+    def _run_policy(self, requests: Sequence[PolicyRequest]) -> list[ActionChunk]: ...
+
+    @abstractmethod
+    def _run_inverse_dynamics(self, requests: Sequence[InverseDynamicsRequest]) -> list[ActionChunk]: ...
+
+    @abstractmethod
+    def _run_forward_dynamics(self, requests: Sequence[ForwardDynamicsRequest]) -> list[Rollout]: ...
+
+    def close(self) -> None:  # noqa: B027 (nothing to give back is a fine default)
+        """Give back what the model holds: device memory or a connection. Calling it twice is harmless."""
+
+    def __enter__(self) -> WorldActionModel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @staticmethod
+    def _dispatch(kind: type, first: dict[str, Any], options: dict[str, Any], run: Any) -> Any:
+        subject = next(iter(first.values()))
+        extra = [name for name, value in {**dict(list(first.items())[1:]), **options}.items() if value is not None]
+        batch = isinstance(subject, (list, tuple)) and len(subject) > 0 and isinstance(subject[0], kind)
+        if batch or isinstance(subject, kind) or (isinstance(subject, (list, tuple)) and not subject):
+            if extra:
+                raise UsageError(
+                    f"{', '.join(extra)} cannot be given beside a {kind.__name__}: put it into the request."
+                )
+            if isinstance(subject, kind):
+                return run([subject])[0]
+            strangers = {type(request).__name__ for request in subject if not isinstance(request, kind)}
+            if strangers:
+                raise UsageError(f"A list of {kind.__name__} cannot hold {', '.join(sorted(strangers))}.")
+            return run(list(subject))
+        missing = [name for name, value in first.items() if value is None]
+        if missing:
+            raise UsageError(f"{' and '.join(missing)} must be given (or a {kind.__name__}, or a list of them).")
+        try:
+            request = kind(**first, **options)
+        except TypeError:
+            known = ", ".join(name for name in kind.__dataclass_fields__ if name not in first)
+            raise UsageError(f"Unknown option among {', '.join(options)}; the call takes {known}.") from None
+        return run([request])[0]
