@@ -17,7 +17,6 @@ def checkpoints(
     Example: cosmos-policy checkpoints --json
     """
     from rich.console import Console
-    from rich.table import Table
 
     from cosmos_policy.checkpoints import cards
 
@@ -27,16 +26,14 @@ def checkpoints(
         ]
         print(json.dumps(known, indent=2))
         return
-    table = Table("name", "what it is", "embodiments", "steps", "guidance", "shift", "prompt")
+    console = Console(soft_wrap=True)
     for card in cards().values():
         sampling = card.sampling
-        table.add_row(
-            card.name,
-            card.summary,
-            ", ".join(card.embodiments) if card.embodiments else "all",
-            str(sampling.num_inference_steps),
-            f"{sampling.guidance_scale:g}",
-            f"{sampling.flow_shift:g}",
-            card.prompt_format,
+        console.print(f"[bold]{card.name}[/bold]  {card.summary}", highlight=False)
+        trained = ", ".join(card.embodiments) if card.embodiments else "all"
+        console.print(
+            f"    embodiments {trained}; {sampling.num_inference_steps} steps, guidance {sampling.guidance_scale:g}, "
+            f"shift {sampling.flow_shift:g}, {card.prompt_format} prompt",
+            style="dim",
+            highlight=False,
         )
-    Console().print(table)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from importlib.metadata import entry_points
+from typing import NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -16,6 +17,7 @@ from typer.core import TyperGroup
 from cosmos_policy.errors import Failure
 
 GROUP = "cosmos_policy.commands"
+OUR_PACKAGES = ("cosmos_policy", "embodiments", "sim_eval")
 
 
 class _CommandsOnDemand(TyperGroup):
@@ -40,7 +42,6 @@ class _CommandsOnDemand(TyperGroup):
 
 app = typer.Typer(
     cls=_CommandsOnDemand,
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -58,17 +59,20 @@ def _settings(
 def run() -> None:
     """The entry point: exit code 0 on success, 2 on wrong use, 1 on failure; the reason is one line on stderr."""
     try:
-        app()
-    except ValueError as error:
-        if type(error).__module__.partition(".")[0] in ("cosmos_policy", "embodiments", "sim_eval"):
-            _exit(str(error), 2)
-        raise
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except Failure as error:
         _exit(str(error), 1)
-    except KeyboardInterrupt:
-        _exit("interrupted", 130)
+    except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error)
+            sys.exit(2)
+        if hasattr(error, "format_message"):  # typer's own words for wrong use; it keeps their class private
+            _exit(f"{error.format_message()} (--help shows what there is)", 2)
+        if isinstance(error, ValueError) and type(error).__module__.partition(".")[0] in OUR_PACKAGES:
+            _exit(str(error), 2)
+        raise
 
 
-def _exit(reason: str, code: int) -> None:
+def _exit(reason: str, code: int) -> NoReturn:
     print(f"cosmos-policy: {' '.join(reason.split())}", file=sys.stderr)
     sys.exit(code)
