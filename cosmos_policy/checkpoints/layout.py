@@ -53,10 +53,13 @@ def check_layout(folder: Path) -> None:
 def fingerprint(folder: Path) -> str:
     """A short hash of a checkpoint's contents: names, sizes, small files whole, large ones by both ends."""
     digest = hashlib.sha256()
-    for path in sorted(file for file in folder.rglob("*") if file.is_file() and ".cache" not in file.parts):
-        size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
-        with path.open("rb") as content:
+    files = {file.relative_to(folder): file for file in folder.rglob("*") if file.is_file()}
+    for name, file in sorted(files.items()):
+        if name.parts[0] == ".cache":  # what `hf download --local-dir` leaves beside the files
+            continue
+        size = file.stat().st_size
+        digest.update(f"{name.as_posix()}\0{size}\0".encode())
+        with file.open("rb") as content:
             digest.update(content.read(FINGERPRINT_BYTES))
             if size > FINGERPRINT_BYTES:
                 content.seek(max(FINGERPRINT_BYTES, size - FINGERPRINT_BYTES))

@@ -1,0 +1,102 @@
+"""The reference engine is diffusers' pipeline: with frames and a prompt that both understand, to the last bit."""
+
+import numpy as np
+import pytest
+import torch
+
+from cosmos_policy.checkpoints import resolve_checkpoint
+from cosmos_policy.engine.reference import ReferenceEngine
+from cosmos_policy.engine.request import EngineRequest
+from cosmos_policy.errors import UsageError
+from cosmos_policy.inputs import PromptFacts, fit_frames, json_prompt
+from cosmos_policy.types import Sampling
+
+STEPS, GUIDANCE, SHIFT = 3, 3.0, 5.0
+
+
+@pytest.fixture(scope="module")
+def folder():
+    return resolve_checkpoint("tiny").folder
+
+
+@pytest.fixture(scope="module")
+def engine(folder, single_thread):
+    return ReferenceEngine(folder, torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture(scope="module")
+def pipeline(folder, single_thread):
+    from diffusers import Cosmos3OmniPipeline
+
+    pipeline = Cosmos3OmniPipeline.from_pretrained(folder, sound_tokenizer=None)
+    pipeline.scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config, flow_shift=SHIFT)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def make_request(mode: str, video: bool = False, **changes) -> EngineRequest:
+    random = np.random.default_rng(3)
+    known = 5 if mode == "inverse_dynamics" else 1
+    canvas, fit = fit_frames(random.integers(0, 256, (known, 192, 320, 3), dtype=np.uint8), 256)
+    facts = PromptFacts("fold the towel", "ego_view", "", 5, 15.0, fit.canvas_height, fit.canvas_width)
+    fields = {
+        "mode": mode,
+        "prompt": json_prompt(facts),
+        "frames": canvas,
+        "fit": fit,
+        "num_frames": 5,
+        "rows": random.normal(size=(4, 10)).astype(np.float32),
+        "clean_rows": np.full(4, mode == "forward_dynamics"),
+        "row_offset": 1,
+        "domain_name": "droid_lerobot",
+        "domain_id": 8,
+        "fps": 15.0,
+        "sampling": Sampling(STEPS, GUIDANCE, SHIFT, 256),
+        "seed": 11,
+        "video": video,
+    }
+    return EngineRequest(**{**fields, **changes})
+
+
+@pytest.mark.parametrize("mode", ["policy", "inverse_dynamics", "forward_dynamics"])
+def test_it_answers_as_the_pipeline_does(engine, pipeline, mode):
+    from diffusers import CosmosActionCondition
+
+    request = make_request(mode, video=True)
+    result = engine.run([request])[0]
+    # diffusers wants float tensors in [0, 1]: the same pixels, fitted by diffusers itself.
+    frames = torch.from_numpy(request.frames).permute(0, 3, 1, 2).float() / 255
+    expected = pipeline(
+        prompt="fold the towel",
+        fps=15.0,
+        num_inference_steps=STEPS,
+        guidance_scale=GUIDANCE,
+        generator=torch.Generator().manual_seed(request.seed),
+        action=CosmosActionCondition(
+            mode=mode,
+            chunk_size=4,
+            domain_name="droid_lerobot",
+            resolution_tier=256,
+            raw_actions=torch.from_numpy(request.rows) if mode == "forward_dynamics" else None,
+            video=frames if mode == "inverse_dynamics" else None,
+            image=None if mode == "inverse_dynamics" else frames[0],
+            view_point="ego_view",
+        ),
+        output_type="np",
+    )
+    if mode == "forward_dynamics":
+        np.testing.assert_array_equal(result.rows, request.rows)
+    else:
+        np.testing.assert_allclose(result.rows, expected.action[0].numpy(), atol=1e-5)
+    assert result.video.shape == expected.video.shape
+    assert np.abs(result.video / 255 - expected.video).max() < 0.51 / 255 + 1e-5
+
+
+def test_eight_columns_are_possible_though_diffusers_knows_ten(engine):
+    rows = engine.run([make_request("policy", rows=np.zeros((4, 8), np.float32))])[0].rows
+    assert rows.shape == (4, 8)
+
+
+def test_a_state_row_is_refused_with_the_reason(engine):
+    with pytest.raises(UsageError, match="cannot hold a clean state row"):
+        engine.run([make_request("policy", row_offset=0)])
