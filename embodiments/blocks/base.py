@@ -1,0 +1,72 @@
+"""What a block is: a run of columns, and the exact map between them and what the robot reports or takes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from embodiments.columns import Column, Field
+from embodiments.errors import EmbodimentError
+from embodiments.reading import Reader
+
+
+@dataclass(frozen=True, eq=False)
+class Decoding:
+    """What a block may need beside its own columns: the integrated poses, in the model's frame, by block name."""
+
+    model_poses: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Block(ABC):
+    """A named run of columns. `start` is its first column, set when an embodiment is put together."""
+
+    name: str
+
+    start: int = 0
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """One of "pose", "gripper", "joints", "position", "fingertips", "pose_delta"."""
+
+    @property
+    @abstractmethod
+    def column_specs(self) -> tuple[Column, ...]:
+        """Name, kind and unit of every column."""
+
+    @property
+    @abstractmethod
+    def fields(self) -> tuple[Field, ...]:
+        """What `encode` reads from a trajectory."""
+
+    @property
+    def state_fields(self) -> tuple[Field, ...]:
+        """What `encode_state` reads from the present state (as a rule the same)."""
+        return self.fields
+
+    @property
+    def columns(self) -> slice:
+        """The block's columns of the action."""
+        return slice(self.start, self.start + len(self.column_specs))
+
+    @property
+    def width(self) -> int:
+        return len(self.column_specs)
+
+    @abstractmethod
+    def encode(self, reader: Reader) -> np.ndarray:
+        """Unified columns of a recorded trajectory, float64 [T, width]."""
+
+    @abstractmethod
+    def decode(self, unified: np.ndarray, decoding: Decoding) -> dict[str, np.ndarray]:
+        """Absolute commands in the robot's own units, T rows each, from unified columns [T, width]."""
+
+    def encode_state(self, reader: Reader) -> np.ndarray:
+        """The present state as a clean row, float64 [width]; for checkpoints that were trained with one."""
+        raise EmbodimentError(
+            f"the block {self.name!r} ({self.kind}) has no state row: no checkpoint was trained with one"
+        )

@@ -1,0 +1,112 @@
+"""Poses that the robot reports as numbers: position and rotation in one vector, in two, or as a matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from embodiments import rotations
+from embodiments.columns import Field, smooth_in_range
+from embodiments.pose_sources.base import PoseSource
+from embodiments.poses import make_poses, require_poses
+from embodiments.reading import Reader
+
+_ROTATION_UNITS = {"euler_xyz": "rad", "axis_angle": "rad"}
+
+
+def _example_rotations(rows: int, generator: np.random.Generator, representation: str) -> np.ndarray:
+    """A slow smooth turn about a random pose, [rows, width]."""
+    start = rotations.to_matrix(generator.normal(size=4), "quaternion_xyzw")
+    turn = smooth_in_range(rows, generator, -0.3, 0.3, (3,))
+    return rotations.from_matrix(start @ rotations.to_matrix(turn - turn[:1], "axis_angle"), representation)
+
+
+def _example_positions(rows: int, generator: np.random.Generator) -> np.ndarray:
+    return smooth_in_range(rows, generator, np.array([0.3, -0.3, 0.1]), np.array([0.6, 0.3, 0.6]), (3,))
+
+
+@dataclass(frozen=True)
+class PoseVector(PoseSource):
+    """One vector: position (m), then the rotation in that representation. DROID: [xyz, Euler xyz]."""
+
+    quantity: str
+    representation: str
+    meaning: str = "tool pose in the base frame"
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        unit = f"m, {_ROTATION_UNITS.get(self.representation, '1')}"
+        width = 3 + rotations.WIDTHS[self.representation]
+        meaning = f"{self.meaning}: xyz, {self.representation}"
+        return (Field(self.quantity, "state", (width,), unit, meaning, -np.inf, np.inf, self._example),)
+
+    def poses(self, reader: Reader) -> np.ndarray:
+        vector = reader.instants(self.fields[0])
+        return make_poses(vector[:, :3], rotations.to_matrix(vector[:, 3:], self.representation))
+
+    def commands(self, poses: np.ndarray) -> dict[str, np.ndarray]:
+        turned = rotations.from_matrix(poses[:, :3, :3], self.representation)
+        return {self.quantity: np.concatenate([poses[:, :3, 3], turned], axis=-1)}
+
+    def _example(self, rows: int, generator: np.random.Generator) -> np.ndarray:
+        turned = _example_rotations(rows, generator, self.representation)
+        return np.concatenate([_example_positions(rows, generator), turned], axis=-1)
+
+
+@dataclass(frozen=True)
+class PoseParts(PoseSource):
+    """Two vectors: position (m), and the rotation in that representation."""
+
+    position: str
+    rotation: str
+    representation: str
+    meaning: str = "pose in the world frame"
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        width, unit = rotations.WIDTHS[self.representation], _ROTATION_UNITS.get(self.representation, "1")
+        return (
+            Field(
+                self.position, "state", (3,), "m", f"{self.meaning}: position", -np.inf, np.inf, _example_positions
+            ),
+            Field(
+                self.rotation, "state", (width,), unit, f"{self.meaning}: {self.representation}", -np.inf, np.inf,
+                lambda rows, generator: _example_rotations(rows, generator, self.representation),
+            ),
+        )  # fmt: skip
+
+    def poses(self, reader: Reader) -> np.ndarray:
+        position, rotation = (reader.instants(field) for field in self.fields)
+        return make_poses(position, rotations.to_matrix(rotation, self.representation))
+
+    def commands(self, poses: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            self.position: poses[:, :3, 3].copy(),
+            self.rotation: rotations.from_matrix(poses[:, :3, :3], self.representation),
+        }
+
+
+@dataclass(frozen=True)
+class PoseMatrix(PoseSource):
+    """A body-to-world 4x4 matrix, position in metres."""
+
+    quantity: str
+    meaning: str = "camera-to-world pose"
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return (Field(self.quantity, "state", (4, 4), "m, 1", self.meaning, -np.inf, np.inf, self._example),)
+
+    def poses(self, reader: Reader) -> np.ndarray:
+        poses = reader.instants(self.fields[0])
+        require_poses(poses, repr(self.quantity))
+        return poses
+
+    def commands(self, poses: np.ndarray) -> dict[str, np.ndarray]:
+        return {self.quantity: poses.copy()}
+
+    def _example(self, rows: int, generator: np.random.Generator) -> np.ndarray:
+        turned = _example_rotations(rows, generator, "matrix")
+        return make_poses(_example_positions(rows, generator), turned)
