@@ -19,6 +19,7 @@ def load(
     device: str | None = None,
     dtype: str | None = None,
     revision: str | None = None,
+    like: str | None = None,
 ) -> WorldActionModel:
     """Load a checkpoint into this process.
 
@@ -27,6 +28,8 @@ def load(
     device: "cpu", "cuda", "cuda:1", ...; None takes CUDA where there is one.
     dtype: "float32", "bfloat16" or "float16"; None takes bfloat16 on CUDA and float32 on a CPU.
     revision: branch, tag or commit of a hub id.
+    like: the known checkpoint whose prompt, sampling and normalisers this one was trained with; needed where neither a
+        ``cosmos_policy.json`` in its folder nor its name tells.
     Raises :class:`UsageError` for what cannot be (an unknown name lists the known ones; a folder is told what it
     lacks) and :class:`Failure` for what did not work (no network, licence not accepted).
     """
@@ -45,7 +48,7 @@ def load(
     precision = dtype or ("bfloat16" if place.type == "cuda" else "float32")
     if precision not in DTYPES:
         raise UsageError(f"dtype {precision!r} is not one of {', '.join(DTYPES)}.")
-    found = resolve_checkpoint(checkpoint, revision)
+    found = resolve_checkpoint(checkpoint, revision, like)
     engine = ReferenceEngine(found.folder, place, getattr(torch, precision))
     model = LocalModel(found, engine, str(place), precision)
     logger.info("loaded %s (%s) on %s in %s: %s", found.name, found.revision, place, precision, engine.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,9 +12,8 @@ from typing import Any
 
 from cosmos_policy.calls import forward_dynamics, inverse_dynamics, policy
 from cosmos_policy.calls.job import Habits, find_embodiment
-from cosmos_policy.checkpoints import Checkpoint
+from cosmos_policy.checkpoints import Checkpoint, embodiment_for
 from cosmos_policy.engine.request import Engine
-from cosmos_policy.errors import UsageError
 from cosmos_policy.types import (
     ActionChunk,
     ForwardDynamicsRequest,
@@ -23,7 +23,9 @@ from cosmos_policy.types import (
     Sampling,
 )
 from cosmos_policy.world_action_model import ModelInfo, WorldActionModel
+from embodiments import Embodiment
 
+logger = logging.getLogger(__name__)
 REPORTED_LIBRARIES = ("cosmos-policy", "torch", "diffusers", "transformers", "numpy", "lerobot")
 
 
@@ -34,6 +36,7 @@ class LocalModel(WorldActionModel):
         card = checkpoint.card
         self._checkpoint, self._engine = checkpoint, engine
         self._habits = Habits(checkpoint.name, card.prompt_format, card.sampling)
+        self._told: set[str] = set()
         self.info = ModelInfo(
             checkpoint=checkpoint.name,
             revision=checkpoint.revision,
@@ -47,7 +50,7 @@ class LocalModel(WorldActionModel):
 
     def sampling_for(self, embodiment: Any, sampling: Sampling | None = None) -> Sampling:
         """`sampling` with every None filled in, as a call with this embodiment would run."""
-        return self._habits.sampling_for(find_embodiment(embodiment), sampling or Sampling())
+        return self._habits.sampling_for(self._embodiment(embodiment), sampling or Sampling())
 
     def close(self) -> None:
         """Drop the weights."""
@@ -64,21 +67,20 @@ class LocalModel(WorldActionModel):
 
     def _run(self, call: ModuleType, requests: Sequence[Any]) -> list[Any]:
         """All requests are prepared before any is computed: a wrong one costs nothing."""
-        requests = [replace(request, embodiment=find_embodiment(request.embodiment)) for request in requests]
-        for request in requests:
-            self._check_trained(request.embodiment.name)
+        requests = [replace(request, embodiment=self._embodiment(request.embodiment)) for request in requests]
         prepare: Callable[..., Any] = call.prepare
         jobs = [prepare(request, self._habits) for request in requests]
         results = self._engine.run([job.request for job in jobs])
         return [call.finish(request, job, result) for request, job, result in zip(requests, jobs, results, strict=True)]
 
-    def _check_trained(self, name: str) -> None:
-        trained = self._checkpoint.card.embodiments
-        if trained is not None and name not in trained:
-            raise UsageError(
-                f"{self._checkpoint.name} was post-trained on {', '.join(trained)} and does not know {name}; "
-                "use one of those, or a base checkpoint."
-            )
+    def _embodiment(self, embodiment: Any) -> Embodiment:
+        """The embodiment with this checkpoint's normaliser, which is told once."""
+        fitted = embodiment_for(self._checkpoint, find_embodiment(embodiment))
+        line = f"{self._checkpoint.name}, {fitted.name}: normaliser {fitted.normalizer.describe()}"
+        if line not in self._told:
+            self._told.add(line)
+            logger.info(line)
+        return fitted
 
 
 def _versions() -> dict[str, str]:

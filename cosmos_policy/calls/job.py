@@ -110,7 +110,7 @@ def make_job(
     info = {
         "embodiment": embodiment.name,
         "checkpoint": habits.checkpoint,
-        "normalizer": str(embodiment.normalizer),
+        "normalizer": embodiment.normalizer.describe(),
         "seed": seed,
         "prompt": prompt,
         "sampling": sampling,

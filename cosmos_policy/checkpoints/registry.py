@@ -15,12 +15,29 @@ from cosmos_policy.types import Sampling
 BASE_SAMPLING = Sampling(num_inference_steps=30, guidance_scale=1.0, flow_shift=10.0)
 
 
+class NormalizerSpec(BaseModel):
+    """A normaliser that a checkpoint brings for one embodiment.
+
+    kind, clamp: as in ``embodiments.normalizers.make``. statistics: quantity ("q01", "q99", "mean", ...) -> numbers.
+    source: the data that the statistics were computed on.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    statistics: dict[str, list[float]]
+    source: str
+    clamp: bool = False
+
+
 class CheckpointCard(BaseModel):
     """What must be known about a checkpoint to call it as it was trained.
 
     name: the built-in name or hub id. embodiments: those it was post-trained on; None means all.
     prompt_format: "json" or "plain" (see :mod:`cosmos_policy.inputs.prompt`).
     sampling: its own defaults. source: where these facts come from. notes: what a reader of results must know.
+    normalizers: "base" where it was trained with the base model's, which each embodiment carries; embodiment ->
+        :class:`NormalizerSpec` where it brings its own; None where that is not known, and then no action is computed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,6 +47,7 @@ class CheckpointCard(BaseModel):
     prompt_format: Literal["json", "plain"]
     sampling: Sampling
     source: str
+    normalizers: Literal["base"] | dict[str, NormalizerSpec] | None
     embodiments: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
 
@@ -51,12 +69,16 @@ def find_card(name: str) -> CheckpointCard | None:
 
 
 def unknown_card(name: str) -> CheckpointCard:
-    """What is assumed of a checkpoint that no card describes: the base model's habits, said aloud in its notes."""
+    """What is assumed of a checkpoint that no card describes: the base model's prompt and sampling, said aloud.
+
+    Its normalisers are not assumed: a wrong one moves a robot wrongly.
+    """
     return CheckpointCard(
         name=name,
         summary="not described by any card",
         prompt_format="json",
         sampling=BASE_SAMPLING,
         source="base-model inference defaults of NVIDIA/cosmos-framework 5eee9ed",
+        normalizers=None,
         notes=(f"No card describes {name}: the base model's prompt and sampling defaults are used.",),
     )

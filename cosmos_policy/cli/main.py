@@ -51,9 +51,11 @@ app = typer.Typer(
 
 @app.callback()
 def _settings(
-    verbose: bool = typer.Option(False, "--verbose", "-v", help="Say what is loaded and which path is taken."),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Other libraries' messages too."),
 ) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s", stream=sys.stderr)
+    for package in OUR_PACKAGES:  # which weights and which normaliser answer is always told
+        logging.getLogger(package).setLevel(logging.INFO)
 
 
 def run() -> None:
