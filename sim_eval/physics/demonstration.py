@@ -1,0 +1,28 @@
+"""One demonstration: an expert plays its task in a scene, frame by frame."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from cosmos_policy.errors import Failure
+from sim_eval.physics.environment import PhysicsEnvironment, RobotCommand, RobotState
+from sim_eval.physics.expert import ScriptedExpert
+
+Frame = tuple[RobotState, dict[str, np.ndarray], RobotCommand]
+"""What was measured, what was seen, and what was then commanded."""
+
+
+def demonstrate(environment: PhysicsEnvironment) -> Iterator[Frame]:
+    """Plays the task from the scene's present state to the end of the expert's phases, one frame per control step.
+
+    Raises:
+        Failure: a phase did not end, or the task is not done when the phases are. What was yielded before is then no
+            demonstration.
+    """
+    expert = ScriptedExpert(environment)
+    while expert.phase is not None:
+        state, images, command = environment.state(), environment.images(), expert.act()
+        yield state, images, command
+        environment.step(command)
+    if not environment.succeeded():
+        raise Failure(f"the expert for {environment.task.name!r} played all its phases, but the task is not done")

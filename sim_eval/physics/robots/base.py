@@ -1,0 +1,29 @@
+"""What a simulated robot must state so that a scene can hold it and a recording can describe it."""
+
+from dataclasses import dataclass
+
+from sim_eval.physics.cameras import Camera
+
+
+@dataclass(frozen=True)
+class RobotSetup:
+    """A one-armed robot in robosuite, with the cameras of its real counterpart."""
+
+    name: str
+    """As in :mod:`embodiments`."""
+    robosuite_robot: str
+    robosuite_gripper: str
+    dataset_robot_type: str
+    """``robot_type`` of recorded LeRobot datasets."""
+    base_body: str
+    """Body whose frame is the robot's base frame, without robosuite's prefix."""
+    flange_body: str
+    """Body whose frame is the reported tool frame, without robosuite's prefix."""
+    gripper_joint: str
+    """Joint that measures how far the gripper is closed, without robosuite's prefix."""
+    gripper_stroke: float
+    """Value of that joint when closed on nothing; 0 is open."""
+    stiffness: float
+    """Gain of the joint position controller, 1/s^2: acceleration per radian of error; damping is critical."""
+    control_rate_hz: int
+    cameras: tuple[Camera, ...]

@@ -1,0 +1,89 @@
+"""robosuite's tasks with a robot's own cameras and controller, and a clock that fits its control rate."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import robosuite
+from robosuite.environments.base import REGISTERED_ENVS
+from robosuite.environments.robot_env import RobotEnv
+
+from sim_eval.physics.cameras import Camera
+from sim_eval.physics.robots.base import RobotSetup
+from sim_eval.physics.tasks.base import Task
+
+ROBOT_PREFIX = "robot0_"
+GRIPPER_PREFIX = "gripper0_right_"
+_TABLE_TEXTURE = "light-wood.png"
+"""In place of robosuite's plain white table, on which a picture shows no motion of the camera."""
+_LONGEST_TIMESTEP_S = 0.002
+"""robosuite's own (``macros.SIMULATION_TIMESTEP``), which its contact parameters are tuned for."""
+
+
+def build_scene(task: Task, robot: RobotSetup, seed: int, image_size: tuple[int, int]) -> RobotEnv:
+    """The robosuite environment of a task with a robot in it, reset and ready to step.
+
+    Its action is ``[joints + 1]``: absolute joint positions (rad), then the wanted gripper position (0 open, 1 closed).
+    """
+    base = REGISTERED_ENVS[task.environment]
+    dressed = type(
+        f"Dressed{task.environment}", (_DressedScene, base), {"robot_cameras": robot.cameras, "image_size": image_size}
+    )
+    scene = dressed(
+        robots=robot.robosuite_robot,
+        gripper_types=robot.robosuite_gripper,
+        controller_configs=_joint_position_controller(robot),
+        control_freq=robot.control_rate_hz,
+        has_renderer=False,
+        has_offscreen_renderer=True,
+        use_camera_obs=False,
+        ignore_done=True,
+        hard_reset=False,
+        seed=seed,
+        **task.scene_options(seed),
+    )
+    scene.reset()
+    return scene
+
+
+def substep(control_rate_hz: float) -> tuple[float, int]:
+    """Length (s) and number of the simulation steps in one control step: a whole number of them, none above 2 ms."""
+    count = -int(-1.0 / (control_rate_hz * _LONGEST_TIMESTEP_S) // 1)
+    return 1.0 / (control_rate_hz * count), count
+
+
+class _DressedScene:
+    """Mixed in before a robosuite environment: edits its MuJoCo model before it is compiled."""
+
+    robot_cameras: tuple[Camera, ...]
+    image_size: tuple[int, int]
+
+    def edit_model_xml(self, xml_str: str) -> str:
+        root = ElementTree.fromstring(super().edit_model_xml(xml_str))
+        root.find("option").set("timestep", repr(substep(self.control_freq)[0]))
+        ceramic = root.find(".//texture[@name='tex-ceramic']")
+        if ceramic is not None:
+            ceramic.set("file", str(Path(robosuite.models.assets_root) / "textures" / _TABLE_TEXTURE))
+        for camera in self.robot_cameras:
+            body = root.find(f".//body[@name='{ROBOT_PREFIX}{camera.body}']")
+            body.append(camera.to_xml(self.image_size))
+        return ElementTree.tostring(root, encoding="unicode")
+
+    def initialize_time(self, control_freq: float) -> None:
+        # robosuite truncates control time / simulation time to whole steps: 33 of 2 ms make its 15 Hz 15.15 Hz, and
+        # rounding could lose one of ours. Half a step more than the count truncates to the count.
+        super().initialize_time(control_freq)
+        _, count = substep(control_freq)
+        self.model_timestep = self.control_timestep / (count + 0.5)
+
+
+def _joint_position_controller(robot: RobotSetup) -> dict:
+    arm = {
+        "type": "JOINT_POSITION",
+        "input_type": "absolute",
+        "impedance_mode": "fixed",
+        "kp": robot.stiffness,
+        "damping_ratio": 1,
+        "interpolation": None,
+        "gripper": {"type": "GRIP"},
+    }
+    return {"type": "BASIC", "body_parts": {"right": arm}}
