@@ -110,7 +110,7 @@ def _resize_frames(frames: np.ndarray, height: int, width: int) -> np.ndarray:
     """
     import torch
 
-    pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
+    pixels = torch.tensor(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
     resized = torch.nn.functional.interpolate(pixels, size=(height, width), mode="bicubic", antialias=True)
     return resized.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
 

@@ -1,0 +1,89 @@
+"""Options that several subcommands share, and how what they name is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from cosmos_policy.errors import UsageError
+from cosmos_policy.types import ActionChunk, Sampling
+
+Checkpoint = Annotated[str, typer.Option(help='"tiny", a checkpoint folder, or a hub id.')]
+Like = Annotated[str | None, typer.Option(help="Known checkpoint whose habits a folder of your own was trained with.")]
+Embodiment = Annotated[str, typer.Option(help="Name of the robot (cosmos-policy embodiments), or a YAML file.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same answer.")]
+Device = Annotated[str | None, typer.Option(help='"cpu", "cuda", "cuda:1"; default: a GPU where there is one.')]
+Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16 or float16; default: by device.")]
+Tier = Annotated[int | None, typer.Option(help="Canvas tier: 256, 480, 704, 720, 768; default: the checkpoint's.")]
+Steps = Annotated[int | None, typer.Option(help="Denoising steps; default: the checkpoint's.")]
+Guidance = Annotated[float | None, typer.Option(help="Classifier-free guidance, 1 is off; default: the checkpoint's.")]
+
+
+def sampling(tier: int | None, steps: int | None, guidance: float | None) -> Sampling:
+    """The sampling that these options ask for."""
+    return Sampling(num_inference_steps=steps, guidance_scale=guidance, resolution_tier=tier)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file; a :class:`UsageError` where it is missing or malformed."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UsageError(f"There is no file {path}.") from None
+    except ValueError as error:
+        raise UsageError(f"{path} is no JSON: {error}.") from error
+
+
+def read_state(path: Path | None) -> dict[str, np.ndarray]:
+    """A robot's state from a JSON object: state name -> number or list of numbers."""
+    if path is None:
+        return {}
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} holds no JSON object; expected state names with numbers or lists of numbers.")
+    try:
+        return {name: np.asarray(values, dtype=np.float64) for name, values in content.items()}
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{path}: a state is no number or list of numbers ({error}).") from error
+
+
+def pairs(values: list[str], option: str) -> dict[str, str]:
+    """["a=b", ...] -> {"a": "b"}; a :class:`UsageError` where an equals sign is missing or a name comes twice."""
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, target = value.partition("=")
+        if not (name and equals and target):
+            raise UsageError(f"{option} {value!r} is not of the form name=value.")
+        if name in found:
+            raise UsageError(f"{option} names {name} twice.")
+        found[name] = target
+    return found
+
+
+def chunk_as_json(chunk: ActionChunk, action_names: tuple[str, ...]) -> str:
+    """A chunk as JSON: commands, unified actions, timing and what produced it."""
+    content = {
+        "commands": {name: values.tolist() for name, values in chunk.commands.items()},
+        "action_names": list(action_names),
+        "unified": chunk.unified.tolist(),
+        "model": chunk.model.astype(float).tolist(),
+        "dt_s": chunk.dt,
+        "stamp_s": chunk.stamp,
+        "valid_until_s": chunk.valid_until,
+        "timing_ms": dict(chunk.timing),
+        "info": {**chunk.info, "sampling": vars(chunk.info["sampling"])},
+    }
+    return json.dumps(content, indent=2)
+
+
+def deliver(text: str, output: Path | None) -> None:
+    """Print `text`, or write it to `output`."""
+    if output is None:
+        print(text)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text + "\n")
