@@ -1,0 +1,51 @@
+"""What a robot without a model would have done: the yardsticks that a prediction has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from embodiments import EmbodimentError, Trajectory
+
+IDENTITY_DELTA = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+
+
+def hold_still(
+    embodiment: Any, recording: Trajectory, actions: np.ndarray, start: int, horizon: int
+) -> np.ndarray | None:
+    """Poses stay where they are; grippers, joints and all else keep their last command (at the start: their state).
+
+    recording: the whole episode. actions: its unified actions [N-1, D]. Returns [horizon, D], or None where the
+    embodiment cannot say what its state is as an action.
+    """
+    row = actions[start - 1].copy() if start > 0 else _state_as_action(embodiment, recording, start)
+    if row is None:
+        return None
+    for block in embodiment.blocks:
+        if block.kind == "pose":
+            row[block.columns] = IDENTITY_DELTA
+    return np.tile(row, (horizon, 1))
+
+
+def repeat_last_action(
+    embodiment: Any, recording: Trajectory, actions: np.ndarray, start: int, horizon: int
+) -> np.ndarray | None:
+    """The action before the window, again and again; None at the start of an episode, where there is none before."""
+    return None if start == 0 else np.tile(actions[start - 1], (horizon, 1))
+
+
+#: name -> baseline; each gives unified actions [horizon, D] for a window of a recorded episode, or None
+ACTION_BASELINES: Mapping[str, Callable[..., np.ndarray | None]] = {
+    "hold_still": hold_still,
+    "repeat_last_action": repeat_last_action,
+}
+
+
+def _state_as_action(embodiment: Any, recording: Trajectory, row: int) -> np.ndarray | None:
+    """The present state written as an action row, [D]."""
+    try:
+        return np.array(embodiment.encode_state(recording.state_at(row)))[-1]
+    except EmbodimentError:
+        return None

@@ -1,0 +1,156 @@
+"""Everything that can be refused, refused before a model is loaded; and the plan of what will be asked."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import embodiments
+from sim_eval.datasets.binding import Binding, bind
+from sim_eval.datasets.episodes import parse_episodes
+from sim_eval.datasets.health import check_files, check_health, episode_lengths, read_info
+from sim_eval.datasets.recording import Episode, Recording
+from sim_eval.datasets.source import DatasetSource, fingerprint, locate
+from sim_eval.metrics.actions import Metric, action_errors, path_errors
+from sim_eval.replay.calls import CALLS
+from sim_eval.replay.plan import Window, plan_windows
+from sim_eval.replay.settings import ReplaySettings
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """A run that is ready for its model.
+
+    embodiment: at the rate of the replay. instructions: episode -> what the model is told. warnings: what changes the
+    meaning of the results, for the top of the report. notes: what a careful reader wants to know.
+    """
+
+    embodiment: Any
+    source: DatasetSource
+    info: dict[str, Any]
+    binding: Binding
+    recording: Recording
+    episodes: tuple[int, ...]
+    windows: tuple[Window, ...]
+    instructions: dict[int, str]
+    metrics: tuple[Metric, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def prepare(settings: ReplaySettings) -> Preparation:
+    """Check the settings against the dataset and plan the windows. Raises ``UsageError`` in one sentence."""
+    embodiment = embodiments.get(settings.embodiment)
+    source = locate(settings.dataset)
+    info = read_info(source.root, source.name)
+    check_health(source.root, source.name, info)
+    episodes = parse_episodes(settings.episodes, int(info["total_episodes"]))
+    binding = bind(
+        embodiment,
+        info,
+        source.name,
+        camera_map=settings.camera_map,
+        missing_views=settings.missing_views,
+        fps=settings.fps,
+    )
+    embodiment = replace(embodiment, fps=binding.fps)
+    recorded = episode_lengths(source.root)
+    lengths = {episode: -(-recorded[episode] // binding.frame_step) for episode in episodes}
+    windows = plan_windows(_strides(settings, embodiment.chunk_size), lengths, embodiment.chunk_size, settings.seed)
+    if source.repository is None:
+        check_files(source.root, source.name, info, episodes)
+    recording = Recording(source, binding, embodiment, episodes, embodiment.chunk_size)
+    first = recording.episode(episodes[0])
+    embodiment.denormalize(embodiment.normalize(first.actions[:1]))  # raises where statistics are missing
+    instructions, spoken = _instructions(settings, recording, embodiment, episodes)
+    blank = binding.blank_views
+    unseen = (
+        f"The dataset lacks {len(blank)} of {len(embodiment.views)} views ({', '.join(blank)}); black was composed in "
+        "their place, which the model was not trained on. Image figures leave those pixels out.",
+    )
+    return Preparation(
+        embodiment,
+        source,
+        info,
+        binding,
+        recording,
+        episodes,
+        windows,
+        instructions,
+        _action_metrics(embodiment, first),
+        warnings=(*(unseen if blank else ()), *spoken, *binding.notes),
+        notes=_tail_notes(settings, lengths, embodiment.chunk_size),
+    )
+
+
+def describe_embodiment(settings: ReplaySettings, embodiment: Any) -> dict[str, Any]:
+    """What fixes the numbers of an embodiment, as JSON values."""
+    facts = {
+        "name": embodiment.name,
+        "fps": embodiment.fps,
+        "chunk_size": embodiment.chunk_size,
+        "columns": [[column.name, column.kind, column.unit] for column in embodiment.columns],
+        "normalizer": embodiment.normalizer.describe(),
+    }
+    path = Path(settings.embodiment)
+    if path.is_file():
+        facts["file_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return facts
+
+
+def describe_dataset(preparation: Preparation) -> dict[str, Any]:
+    """What fixes the recorded side, as JSON values."""
+    binding = preparation.binding
+    return {
+        "fingerprint": fingerprint(preparation.source),
+        "revision": preparation.source.revision,
+        "recorded_fps": preparation.info["fps"],
+        "layout": binding.layout.name,
+        "views": dict(binding.views),
+        "frame_step": binding.frame_step,
+        "episodes": list(preparation.episodes),
+    }
+
+
+def _strides(settings: ReplaySettings, chunk_size: int) -> dict[str, int]:
+    """Calls whose windows follow one another are not thinned out: their integrated path needs every action."""
+    stride = settings.stride or chunk_size
+    return {name: chunk_size if CALLS[name].contiguous else stride for name in settings.calls}
+
+
+def _instructions(
+    settings: ReplaySettings, recording: Recording, embodiment: Any, episodes: tuple[int, ...]
+) -> tuple[dict[int, str], tuple[str, ...]]:
+    """episode -> instruction, and a warning about episodes that have none."""
+    chosen, silent = {}, []
+    for episode in episodes:
+        told = recording.task(episode) if settings.instruction is None else settings.instruction.strip()
+        chosen[episode] = told or embodiment.instruction_default
+        if not chosen[episode]:
+            silent.append(episode)
+    if not silent:
+        return chosen, ()
+    which = "The episode has" if len(episodes) == 1 else f"{len(silent)} of {len(episodes)} episodes have"
+    return chosen, (
+        f"{which} no task text and --instruction was not said: the model was given an empty instruction, which changes "
+        "what a policy does.",
+    )
+
+
+def _action_metrics(embodiment: Any, episode: Episode) -> tuple[Metric, ...]:
+    """The metrics that this embodiment's blocks give, found by measuring a recorded step against itself."""
+    step, state = episode.actions[:1], episode.trajectory.state_at(0)
+    return (*action_errors(embodiment, step, step), *path_errors(embodiment, step, step, state))
+
+
+def _tail_notes(settings: ReplaySettings, lengths: dict[int, int], chunk_size: int) -> tuple[str, ...]:
+    contiguous = [CALLS[name].title for name in settings.calls if CALLS[name].contiguous]
+    left_out = {episode: (frames - 1) % chunk_size for episode, frames in lengths.items()}
+    if not contiguous or not any(left_out.values()):
+        return ()
+    return (
+        f"{contiguous[0]} goes through whole windows of {chunk_size} actions; the last "
+        f"{max(left_out.values())} actions (at most) of an episode are left out.",
+    )

@@ -1,0 +1,162 @@
+"""One replay from settings to ``results.jsonl``, ``summary.json`` and ``report.html``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cosmos_policy
+from cosmos_policy.world_action_model import WorldActionModel
+from sim_eval.replay.calls import CALLS
+from sim_eval.replay.calls.base import Scene
+from sim_eval.replay.plan import Window
+from sim_eval.replay.prepare import Preparation, describe_dataset, describe_embodiment, prepare
+from sim_eval.replay.progress import Progress
+from sim_eval.replay.settings import ReplaySettings, fingerprint
+from sim_eval.reports.replay_page import write_report
+from sim_eval.results.store import ResultStore, write_json
+from sim_eval.results.summary import summarise
+
+SUMMARY_FILE = "summary.json"
+REPORT_FILE = "report.html"
+FORMAT = 1
+REPORTED_LIBRARIES = ("av", "scikit-image", "plotly")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where a finished replay lies, its summary (JSON values), and what has to be told about it."""
+
+    summary: dict[str, Any]
+    report: Path
+    warnings: tuple[str, ...]
+
+
+def replay(settings: ReplaySettings, *, batch_size: int = 1, quiet: bool = False, say: Any = None) -> Outcome:
+    """Replay a dataset with a checkpoint; picks up an interrupted run of the same settings in ``settings.output``.
+
+    batch_size: windows per call of the model. say: called with one sentence at a time about what a user should hear.
+    Raises ``UsageError`` before the model is loaded where the dataset does not fit, ``Failure`` where a file breaks.
+    """
+    say = say or (lambda sentence: None)
+    store = ResultStore(settings.output)
+    store.check_fresh_or_own()
+    preparation = prepare(settings)
+    for warning in preparation.warnings:
+        say(warning)
+    with cosmos_policy.load(settings.checkpoint, device=settings.device, dtype=settings.dtype) as model:
+        run = describe_run(settings, preparation, model)
+        store.begin(run)
+        repaired = store.repair()
+        if repaired:
+            say(repaired)
+        _ask_all(settings, preparation, model, store, batch_size, quiet)
+    return finish(settings.output, run, preparation.embodiment)
+
+
+def finish(folder: Path, run: dict[str, Any], embodiment: Any) -> Outcome:
+    """Summary and report from what lies in `folder`; nothing is computed by a model."""
+    records = list(ResultStore(folder).records())
+    summary = summarise(run, records, embodiment)
+    write_json(folder / SUMMARY_FILE, summary)
+    write_report(folder / REPORT_FILE, run, records, summary, embodiment)
+    return Outcome(summary, folder / REPORT_FILE, tuple(run["warnings"]))
+
+
+def describe_run(settings: ReplaySettings, preparation: Preparation, model: WorldActionModel) -> dict[str, Any]:
+    """All facts of a run, as JSON values. "identity" is what must be equal for results to belong together."""
+    info, embodiment = model.info, preparation.embodiment
+    sampling = model.sampling_for(embodiment, settings.sampling)
+    options = settings.described()
+    identity = {
+        "format": FORMAT,
+        "options": {key: options[key] for key in ("calls", "stride", "missing_views", "seed", "fps")},
+        "dataset": describe_dataset(preparation),
+        "instructions": {str(episode): text for episode, text in preparation.instructions.items()},
+        "embodiment": describe_embodiment(settings, embodiment),
+        "checkpoint": {key: getattr(info, key) for key in ("revision", "engine", "device", "dtype")},
+        "sampling": asdict(sampling),
+    }
+    return {
+        "fingerprint": fingerprint(identity),
+        "identity": identity,
+        "settings": options,
+        "dataset_name": preparation.source.name,
+        "checkpoint_name": info.checkpoint,
+        "robot_type": preparation.info.get("robot_type"),
+        "normalizer": embodiment.normalizer.describe(),
+        "windows": [[window.call, window.episode, window.start, window.seed] for window in preparation.windows],
+        "calls": {name: {"title": CALLS[name].title, "contiguous": CALLS[name].contiguous} for name in settings.calls},
+        "metrics": [asdict(metric) for metric in preparation.metrics],
+        "warnings": [*info.notes, *preparation.warnings],
+        "notes": list(preparation.notes),
+        "versions": {**info.versions, **_versions()},
+    }
+
+
+def _ask_all(
+    settings: ReplaySettings,
+    preparation: Preparation,
+    model: WorldActionModel,
+    store: ResultStore,
+    batch_size: int,
+    quiet: bool,
+) -> None:
+    done = {(record["call"], record["episode"], record["start"]) for record in store.records()}
+    open_windows = [window for window in preparation.windows if window.key not in done]
+    sampling = model.sampling_for(preparation.embodiment, settings.sampling)
+    scene: Scene | None = None
+    with Progress(len(preparation.windows), len(done), quiet) as progress:
+        for batch in _batches(open_windows, batch_size):
+            episode = batch[0].episode
+            if scene is None or scene.episode.index != episode:
+                scene = Scene(
+                    preparation.embodiment,
+                    preparation.recording,
+                    preparation.recording.episode(episode),
+                    preparation.instructions[episode],
+                    sampling,
+                    settings.output,
+                )
+            for record in _ask_batch(scene, batch, model):
+                store.append(record)
+                progress.advance(f"episode {episode}, {CALLS[batch[0].call].title.lower()}")
+
+
+def _ask_batch(scene: Scene, batch: Sequence[Window], model: WorldActionModel) -> Iterator[dict[str, Any]]:
+    """The result records of windows of one call and one episode."""
+    call = CALLS[batch[0].call]
+    started = time.perf_counter()
+    requests = [call.request(scene, window) for window in batch]
+    read_ms = 1e3 * (time.perf_counter() - started) / len(batch)
+    answers = call.ask(model, requests)
+    for window, request, answer in zip(batch, requests, answers, strict=True):
+        yield {
+            "call": window.call,
+            "episode": window.episode,
+            "start": window.start,
+            "horizon": window.horizon,
+            "seed": window.seed,
+            **call.measure(scene, window, request, answer),
+            "timing_ms": {"read": read_ms, **{stage: float(value) for stage, value in answer.timing.items()}},
+        }
+
+
+def _batches(windows: Sequence[Window], size: int) -> Iterator[list[Window]]:
+    """Runs of at most `size` windows of one call and one episode."""
+    batch: list[Window] = []
+    for window in windows:
+        if batch and (len(batch) == size or (window.call, window.episode) != (batch[0].call, batch[0].episode)):
+            yield batch
+            batch = []
+        batch.append(window)
+    if batch:
+        yield batch
+
+
+def _versions() -> dict[str, str]:
+    return {library: importlib.metadata.version(library) for library in REPORTED_LIBRARIES}

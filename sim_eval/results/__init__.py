@@ -1,0 +1,1 @@
+"""Result records: how they are kept on disk, read back, and turned into figures."""
