@@ -1,6 +1,6 @@
 """Records demonstrations: ``python -m sim_eval.physics.record_demo --output DIR --seed 0``.
 
-The episode in ``sim_eval/data/demo_droid`` was made with ``--episodes 2``. The same seed gives the same
+The episodes in ``sim_eval/data/demo_droid`` were made with ``--episodes 2``. The same seed gives the same
 numbers; the bytes of the videos may differ with the encoder's version.
 """
 

@@ -9,8 +9,9 @@ import datasets
 from lerobot.configs.video import RGBEncoderConfig
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
+import embodiments
 from cosmos_policy.errors import UsageError
-from sim_eval.physics import droid_features
+from sim_eval.physics import dataset_features
 from sim_eval.physics.demonstration import Frame
 from sim_eval.physics.environment import PhysicsEnvironment
 
@@ -38,13 +39,13 @@ class EpisodeRecorder:
                 raise UsageError(f"{folder} is not empty: name a new folder for the dataset")
             folder.rmdir()  # LeRobot makes the folder itself and refuses one that is there
         robot = environment.robot
-        views = tuple(camera.view for camera in robot.cameras)
+        self._layout = embodiments.get(robot.embodiment).dataset_layouts[0]
         self._dataset = LeRobotDataset.create(
             repo_id=f"cosmos-policy/{folder.name}",
             root=folder,
             fps=robot.control_rate_hz,
             robot_type=robot.dataset_robot_type,
-            features=droid_features.features(environment.joint_names, views, environment.image_size),
+            features=dataset_features.features(self._layout, environment.joint_names, environment.image_size),
             rgb_encoder=RGBEncoderConfig(
                 vcodec="h264",
                 g=round(_KEY_PICTURE_INTERVAL_S * robot.control_rate_hz),
@@ -68,7 +69,8 @@ class EpisodeRecorder:
         count = 0
         try:
             for state, images, command in demonstration:
-                self._dataset.add_frame({**droid_features.frame(state, images, command), "task": instruction})
+                row = dataset_features.frame(self._layout, state, images, command)
+                self._dataset.add_frame({**row, "task": instruction})
                 count += 1
         except Exception:
             self._dataset.clear_episode_buffer()

@@ -1,4 +1,4 @@
-"""Simulated robots, one file each, named as in :mod:`embodiments`."""
+"""Simulated robots, one file each."""
 
 from sim_eval.physics.discovery import load, names_in
 from sim_eval.physics.robots.base import RobotSetup

@@ -10,7 +10,8 @@ class RobotSetup:
     """A one-armed robot in robosuite, with the cameras of its real counterpart."""
 
     name: str
-    """As in :mod:`embodiments`."""
+    embodiment: str
+    """The embodiment whose dataset layout recordings of it have, and whose views its cameras show."""
     robosuite_robot: str
     robosuite_gripper: str
     dataset_robot_type: str

@@ -3,8 +3,7 @@
 Frames. DROID reports the pose of Polymetis' end-effector link ``panda_link8``, the flange: Denavit-Hartenberg
 ``a7 = 0.088 m``, ``d_flange = 0.107 m`` after joint 7, z out of the flange. Its home pose is
 ``[0, -pi/5, 0, -4 pi/5, 0, 3 pi/5, 0]`` rad, where the flange's axes in the base frame are diag(1, -1, -1): x forward,
-y to the robot's right, z down, so Euler xyz = (pi, 0, 0). The Robotiq is bolted on without a turn and closes along the
-flange's y.
+y to the robot's right, z down, so Euler xyz = (pi, 0, 0); recorded DROID episodes start near it.
 
 robosuite's Panda carries Franka's own hand instead: its ``right_hand`` body is turned by -45 degrees about z, stands
 0.5 mm short of the flange, and home has joint 7 at +45 degrees. Here ``right_hand`` gets DROID's place: turn 0 and
@@ -12,9 +11,9 @@ robosuite's Panda carries Franka's own hand instead: its ``right_hand`` body is 
 applied. The step to the model's axes (``C`` in the embodiment ``droid``: x along the flange's y, y along its -x) then
 matches the wrist picture: x is right in it, y is down.
 
-Conventions of ours, where DROID's documents give no number: the wrist camera stands in front of the gripper (flange +x)
-and looks along the fingers, 3 cm to the side like the left eye of a ZED Mini; one exterior camera stands to the left of
-the table, the other to the right, and both show the whole arm.
+Conventions of ours, where DROID's documents give no number: the Robotiq closes along the flange's y; the wrist camera
+stands in front of it (flange +x) and looks along the fingers, 3 cm to the side like the left eye of a ZED Mini; one
+exterior camera stands to the left of the table, the other to the right, and both show the whole arm.
 """
 
 from xml.etree import ElementTree
@@ -113,6 +112,7 @@ class DroidRobotiq85(Robotiq85GripperBase):
 
 ROBOT = RobotSetup(
     name="droid",
+    embodiment="droid_joint",  # holds all that "droid" holds, and the joints
     robosuite_robot="DroidPanda",
     robosuite_gripper="DroidRobotiq85",
     dataset_robot_type="panda",
@@ -123,8 +123,8 @@ ROBOT = RobotSetup(
     stiffness=600.0,
     control_rate_hz=CONTROL_RATE_HZ,
     cameras=(
-        Camera("wrist_image_left", "right_hand", (0.075, -0.03, 0.02), (0.0, 0.0, 0.20), (1.0, 0.0, 0.0), 60.0),
-        Camera("exterior_image_1_left", "base", (0.72, 0.72, 0.46), (0.38, 0.0, 0.14), (0.0, 0.0, 1.0), 58.0),
-        Camera("exterior_image_2_left", "base", (0.60, -0.78, 0.46), (0.38, 0.0, 0.14), (0.0, 0.0, 1.0), 58.0),
+        Camera("wrist", "right_hand", (0.075, -0.03, 0.02), (0.0, 0.0, 0.20), (1.0, 0.0, 0.0), 60.0),
+        Camera("exterior_1", "base", (0.72, 0.72, 0.46), (0.38, 0.0, 0.14), (0.0, 0.0, 1.0), 58.0),
+        Camera("exterior_2", "base", (0.60, -0.78, 0.46), (0.38, 0.0, 0.14), (0.0, 0.0, 1.0), 58.0),
     ),
 )

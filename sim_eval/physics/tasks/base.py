@@ -21,8 +21,8 @@ class MotionLimits:
 
     speed_m_per_s: float
     acceleration_m_per_s2: float
-    turn_rate_rad_per_s: float = 1.2
-    turn_acceleration_rad_per_s2: float = 4.0
+    turn_rate_rad_per_s: float = 0.7
+    turn_acceleration_rad_per_s2: float = 2.0
 
 
 @dataclass(frozen=True)
