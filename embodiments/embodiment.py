@@ -13,7 +13,7 @@ from embodiments.blocks import Block, Decoding, PoseBlock
 from embodiments.columns import Column, Field
 from embodiments.datasets import DatasetLayout
 from embodiments.errors import EmbodimentError
-from embodiments.idle import IdleThresholds, count_idle_steps
+from embodiments.idle import IdleRule, IdleThresholds
 from embodiments.normalizers import Missing, Normalizer
 from embodiments.reading import InstantReader, TrajectoryReader
 from embodiments.trajectory import Trajectory
@@ -61,12 +61,14 @@ class Embodiment:
     """Other names, Cosmos domain names above all, under which `embodiments.get` finds it."""
     dataset_layouts: tuple[DatasetLayout, ...] = ()
     """How known LeRobot datasets hold this robot."""
-    idle_thresholds: IdleThresholds = field(default_factory=IdleThresholds)
-    """When a recorded step counts as idle."""
+    idle_rule: IdleRule = field(default_factory=IdleThresholds)
+    """How training counted idle steps."""
     example_image_size: tuple[int, int] = (360, 640)
     """Height and width, in pixels, of the camera images in `example_observation`."""
     notes: str = ""
-    """What a user must know: inferred facts, unknowns."""
+    """What a user must know: inferred facts, limits."""
+    unknowns: tuple[str, ...] = ()
+    """What Cosmos has not published about this robot, so that what stands here may differ from training."""
 
     def __post_init__(self) -> None:
         placed, start = [], 0
@@ -178,7 +180,7 @@ class Embodiment:
 
     def count_idle_steps(self, unified: np.ndarray) -> int:
         """The number of steps of a chunk [T, D] in which the robot rests (see `embodiments.idle`)."""
-        return count_idle_steps(self._require_chunk(unified), self.columns, self.fps, self.idle_thresholds)
+        return self.idle_rule.count(self._require_chunk(unified), self.columns, self.fps)
 
     # Views -----------------------------------------------------------------------------------------------------------
 
@@ -196,7 +198,8 @@ class Embodiment:
         """A smooth valid trajectory of `num_steps` steps; the same for the same seed."""
         generator = np.random.default_rng(seed)
         fields = _unique((*self.fields, *(self.state_row_fields if self.state_rows else ())))
-        rows = {field: field.example(num_steps + 1, generator) for field in fields}
+        instants = {field for field in fields if field.role == "state"} | set(self.anchor_fields)
+        rows = {field: field.example(num_steps + (field in instants), generator) for field in fields}
         return Trajectory(
             states={field.name: values for field, values in rows.items() if field.role == "state"},
             commands={field.name: values for field, values in rows.items() if field.role == "command"},

@@ -7,6 +7,7 @@ column is, and counts only within a run of at least three.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,21 @@ import numpy as np
 from embodiments.columns import Column
 
 
-@dataclass(frozen=True)
-class IdleThresholds:
-    """Speeds below which a step counts as idle.
+class IdleRule(ABC):
+    """How training counted the idle steps of a robot's chunks."""
 
-    `translation` m/s over all position columns together, `rotation` rad/s for the fastest pose, `gripper` in the
-    gripper's unit a step, `joint` rad/s, `shortest_run` steps.
+    @abstractmethod
+    def count(self, unified: np.ndarray, columns: tuple[Column, ...], fps: float) -> int:
+        """The number of idle steps in a chunk [T, D] of unified actions."""
+
+
+@dataclass(frozen=True)
+class IdleThresholds(IdleRule):
+    """Speeds below which a step counts as idle: `translation` m/s over all position columns together, `rotation` rad/s
+    for the fastest pose, `gripper` in the gripper's unit a step, `joint` rad/s, `shortest_run` steps.
+
+    Fingertips count as positions, as they do in training: absolute points are never near zero, so chunks of hands come
+    out with no idle step.
     """
 
     translation: float = 5e-3
@@ -28,29 +38,23 @@ class IdleThresholds:
     joint: float = 5e-3
     shortest_run: int = 3
 
+    def count(self, unified: np.ndarray, columns: tuple[Column, ...], fps: float) -> int:
+        # Training counts on float32 actions: a step of exactly the threshold must fall on the same side here.
+        unified = np.asarray(unified, dtype=np.float32)
 
-def count_idle_steps(unified: np.ndarray, columns: tuple[Column, ...], fps: float, thresholds: IdleThresholds) -> int:
-    """The number of idle steps in a chunk [T, D] of unified actions.
+        def group(*kinds: str) -> np.ndarray:
+            return unified[:, [column.kind in kinds for column in columns]]
 
-    Fingertips count as positions, as they do in training: absolute points are never near zero, so chunks of hands come
-    out with no idle step.
-    """
-    # Training counts on float32 actions: a step of exactly the threshold must fall on the same side here.
-    unified = np.asarray(unified, dtype=np.float32)
-
-    def group(*kinds: str) -> np.ndarray:
-        return unified[:, [column.kind in kinds for column in columns]]
-
-    idle = np.ones(len(unified), dtype=bool)
-    positions, turns = group("position", "fingertip"), group("rotation")
-    if positions.shape[1]:
-        idle &= np.linalg.norm(positions, axis=1) < thresholds.translation / fps
-    if turns.shape[1]:
-        idle &= _angles(turns.reshape(len(unified), -1, 6)).max(axis=1) < thresholds.rotation / fps
-    for values, limit in ((group("gripper"), thresholds.gripper), (group("joint"), thresholds.joint / fps)):
-        if values.shape[1]:
-            idle &= np.abs(np.diff(values, axis=0, prepend=values[:1])).max(axis=1) < limit
-    return int(_long_runs(idle, thresholds.shortest_run).sum())
+        idle = np.ones(len(unified), dtype=bool)
+        positions, turns = group("position", "fingertip"), group("rotation")
+        if positions.shape[1]:
+            idle &= np.linalg.norm(positions, axis=1) < self.translation / fps
+        if turns.shape[1]:
+            idle &= _angles(turns.reshape(len(unified), -1, 6)).max(axis=1) < self.rotation / fps
+        for values, limit in ((group("gripper"), self.gripper), (group("joint"), self.joint / fps)):
+            if values.shape[1]:
+                idle &= np.abs(np.diff(values, axis=0, prepend=values[:1])).max(axis=1) < limit
+        return int(_long_runs(idle, self.shortest_run).sum())
 
 
 def _angles(rot6d: np.ndarray) -> np.ndarray:

@@ -28,6 +28,8 @@ class PoseBlock(Block):
     tool_offset: np.ndarray = field(kw_only=True, default_factory=poses.frame_change)
     to_opencv: np.ndarray = field(kw_only=True, default_factory=lambda: np.eye(3))
     column_prefix: str = field(kw_only=True, default="")
+    model_frame: str = field(kw_only=True, default="")
+    """A name for the model's frame, where it is a frame that commands are wanted for too (UMI: the end effector)."""
 
     @property
     def kind(self) -> str:
@@ -69,9 +71,17 @@ class PoseBlock(Block):
 
     def decode(self, unified: np.ndarray, decoding: Decoding) -> dict[str, np.ndarray]:
         """`<name>_position` [T, 3] m, `<name>_quaternion_xyzw` [T, 4], and the pose as the robot's own data hold it."""
-        tool = self.tool_poses(decoding.model_poses[self.name][1:])
-        return {
-            f"{self.name}_position": tool[:, :3, 3].copy(),
-            f"{self.name}_quaternion_xyzw": rotations.from_matrix(tool[:, :3, :3], "quaternion_xyzw"),
-            **self.source.commands(tool),
-        }
+        model = decoding.model_poses[self.name][1:]
+        tool = self.tool_poses(model)
+        commands = _position_and_quaternion(self.name, tool)
+        if self.model_frame:
+            commands.update(_position_and_quaternion(self.model_frame, model))
+        commands.update(self.source.commands(tool))
+        return commands
+
+
+def _position_and_quaternion(name: str, poses: np.ndarray) -> dict[str, np.ndarray]:
+    return {
+        f"{name}_position": poses[:, :3, 3].copy(),
+        f"{name}_quaternion_xyzw": rotations.from_matrix(poses[:, :3, :3], "quaternion_xyzw"),
+    }
