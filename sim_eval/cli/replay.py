@@ -43,6 +43,8 @@ def replay(
     num_inference_steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
     flow_shift: Annotated[float | None, typer.Option(help="Shift of the noise schedule.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a checkpoint on the hub.")] = None,
+    like: Annotated[str | None, typer.Option(help="The known checkpoint that an unknown one was trained like.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; CUDA where there is one if left out.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
@@ -53,7 +55,7 @@ def replay(
     (inverse dynamics) and what it expects to see (forward dynamics); the answers are compared with the recording and
     with baselines. A run that was interrupted goes on when the same command is given again.
 
-    Example: cosmos-policy replay --dataset lerobot/droid_100 --embodiment droid --episodes 0:3 --output report
+    Example: cosmos-policy replay --dataset recordings/pick_and_place --embodiment droid --episodes 0:3 --output report
     """
     from cosmos_policy.types import Sampling
     from sim_eval.cli.outcome import run_and_tell
@@ -74,6 +76,8 @@ def replay(
         seed=seed,
         fps=fps,
         sampling=Sampling(num_inference_steps, guidance_scale, flow_shift, resolution_tier),
+        revision=revision,
+        like=like,
         device=device,
         dtype=dtype,
     )

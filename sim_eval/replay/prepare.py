@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import embodiments
+from cosmos_policy.checkpoints import embodiment_for, resolve_checkpoint
 from sim_eval.datasets.binding import Binding, bind
 from sim_eval.datasets.episodes import parse_episodes
 from sim_eval.datasets.health import check_files, check_health, episode_lengths, read_info
@@ -23,8 +24,9 @@ from sim_eval.replay.settings import ReplaySettings
 class Preparation:
     """A run that is ready for its model.
 
-    embodiment: at the rate of the replay. instructions: episode -> what the model is told. warnings: what changes the
-    meaning of the results, for the top of the report. notes: what a careful reader wants to know.
+    embodiment: at the rate of the replay and with the checkpoint's normaliser. instructions: episode -> what the model
+    is told. warnings: what changes the meaning of the results, for the top of the report. notes: what a careful reader
+    wants to know.
     """
 
     embodiment: Any
@@ -41,7 +43,11 @@ class Preparation:
 
 
 def prepare(settings: ReplaySettings) -> Preparation:
-    """Check the settings against the dataset and plan the windows. Raises ``UsageError`` in one sentence."""
+    """Check the settings against the dataset and the checkpoint, and plan the windows; no weight is loaded.
+
+    The dataset comes first: a checkpoint may have to be downloaded. Raises ``UsageError`` in one sentence
+    (``EmbodimentError``, where statistics are missing).
+    """
     embodiment = embodiments.get(settings.embodiment)
     source = locate(settings.dataset)
     info = read_info(source.root, source.name)
@@ -63,13 +69,15 @@ def prepare(settings: ReplaySettings) -> Preparation:
         check_files(source.root, source.name, info, episodes)
     recording = Recording(source, binding, embodiment, episodes, embodiment.chunk_size)
     first = recording.episode(episodes[0])
-    embodiment.denormalize(embodiment.normalize(first.actions[:1]))  # raises where statistics are missing
     instructions, spoken = _instructions(settings, recording, embodiment, episodes)
     blank = binding.blank_views
     unseen = (
         f"The dataset lacks {len(blank)} of {len(embodiment.views)} views ({', '.join(blank)}); black was composed in "
         "their place, which the model was not trained on. Image figures leave those pixels out.",
     )
+    checkpoint = resolve_checkpoint(settings.checkpoint, settings.revision, settings.like)
+    embodiment = embodiment_for(checkpoint, embodiment)
+    embodiment.denormalize(embodiment.normalize(first.actions[:1]))
     return Preparation(
         embodiment,
         source,

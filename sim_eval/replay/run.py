@@ -22,7 +22,6 @@ from sim_eval.results.store import ResultStore, write_json
 from sim_eval.results.summary import summarise
 
 SUMMARY_FILE = "summary.json"
-REPORT_FILE = "report.html"
 FORMAT = 1
 REPORTED_LIBRARIES = ("av", "scikit-image", "plotly")
 
@@ -48,7 +47,8 @@ def replay(settings: ReplaySettings, *, batch_size: int = 1, quiet: bool = False
     preparation = prepare(settings)
     for warning in preparation.warnings:
         say(warning)
-    with cosmos_policy.load(settings.checkpoint, device=settings.device, dtype=settings.dtype) as model:
+    how = {name: getattr(settings, name) for name in ("device", "dtype", "revision", "like")}
+    with cosmos_policy.load(settings.checkpoint, **how) as model:
         run = describe_run(settings, preparation, model)
         store.begin(run)
         repaired = store.repair()
@@ -63,8 +63,8 @@ def finish(folder: Path, run: dict[str, Any], embodiment: Any) -> Outcome:
     records = list(ResultStore(folder).records())
     summary = summarise(run, records, embodiment)
     write_json(folder / SUMMARY_FILE, summary)
-    write_report(folder / REPORT_FILE, run, records, summary, embodiment)
-    return Outcome(summary, folder / REPORT_FILE, tuple(run["warnings"]))
+    report = write_report(folder, run, records, summary, embodiment)
+    return Outcome(summary, report, tuple(run["warnings"]))
 
 
 def describe_run(settings: ReplaySettings, preparation: Preparation, model: WorldActionModel) -> dict[str, Any]:
@@ -122,6 +122,7 @@ def _ask_all(
                     sampling,
                     settings.output,
                 )
+                store.keep_episode(episode, scene.episode.actions, scene.episode.trajectory.state_at(0))
             for record in _ask_batch(scene, batch, model):
                 store.append(record)
                 progress.advance(f"episode {episode}, {CALLS[batch[0].call].title.lower()}")

@@ -22,7 +22,7 @@ class ReplaySettings:
     stride: actions between two windows (None: the chunk size). camera_map: view -> feature.
     missing_views: "refuse" or "blank". instruction: said in place of the dataset's task text.
     seed: of the whole run. fps: rate to replay at (None: the embodiment's).
-    sampling, device, dtype: as in ``cosmos_policy.load`` and the calls.
+    revision, like, device, dtype: as in ``cosmos_policy.load``. sampling: as in the calls.
     """
 
     dataset: str
@@ -38,6 +38,8 @@ class ReplaySettings:
     seed: int = 0
     fps: float | None = None
     sampling: Sampling = field(default_factory=Sampling)
+    revision: str | None = None
+    like: str | None = None
     device: str | None = None
     dtype: str | None = None
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cosmos_policy.errors import Failure, UsageError
 
 SETTINGS_FILE = "settings.json"
@@ -83,6 +85,22 @@ class ResultStore:
             file.write(line + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def keep_episode(self, index: int, actions: np.ndarray, state: Mapping[str, np.ndarray]) -> None:
+        """Keep what the robot did in a whole episode: unified actions [N-1, D] and the state that they start from."""
+        path = self._episode_path(index)
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            start = {name: np.asarray(value, dtype=np.float64).tolist() for name, value in state.items()}
+            _write_whole(path, json.dumps({"actions": actions.tolist(), "state": start}, allow_nan=False) + "\n")
+
+    def episode(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """(actions, state) as :meth:`keep_episode` kept them."""
+        kept = json.loads(self._episode_path(index).read_text(encoding="utf-8"))
+        return np.array(kept["actions"]), {name: np.array(value) for name, value in kept["state"].items()}
+
+    def _episode_path(self, index: int) -> Path:
+        return self.folder / "episodes" / f"episode_{index:06d}.json"
 
     def _read_settings(self) -> dict[str, Any]:
         try:
