@@ -63,7 +63,7 @@ def to_anchored_deltas(poses: np.ndarray) -> np.ndarray:
 
     Cosmos calls this "backward anchored"; none of its released robots uses it.
     """
-    relative = invert(poses[..., :1, :, :]) @ poses[..., 1:, :, :]
+    relative = np.linalg.inv(poses[..., :1, :, :]) @ poses[..., 1:, :, :]
     return np.concatenate([relative[..., :3, 3], rotations.from_matrix(relative[..., :3, :3], "rot6d")], axis=-1)
 
 

@@ -12,6 +12,7 @@ from embodiments.blocks import GripperBlock, GripperMap, PoseBlock
 from embodiments.datasets import DatasetLayout
 from embodiments.embodiment import Embodiment
 from embodiments.pose_sources import PoseVector
+from embodiments.rotations import project_to_rotation
 from embodiments.views import SingleView
 
 # From the calibrated tool centre point back to the gripper body, by forward kinematics of the SimplerEnv model.
@@ -23,6 +24,8 @@ _TCP_TO_FLANGE = np.array(
         [0.0, 0.0, 0.0, 1.0],
     ]
 )
+# Published with ten digits, so its axes are orthonormal to 1e-10 only; made rigid, a pose comes back exactly.
+_TCP_TO_FLANGE[:3, :3] = project_to_rotation(_TCP_TO_FLANGE[:3, :3])
 _TO_OPENCV = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 EMBODIMENT = Embodiment(

@@ -1,36 +1,21 @@
-"""Golden arrays that remember which of them were looked at."""
+"""Golden files for the tests of embodiments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from pathlib import Path
 
-import numpy as np
 import pytest
-
-
-class Watched(Mapping):
-    """The arrays of one golden file. `require_all_read` fails if a test left one out without a reason."""
-
-    def __init__(self, name: str, arrays: dict[str, np.ndarray]) -> None:
-        self.name, self._arrays, self._read = name, arrays, set()
-
-    def __getitem__(self, key: str) -> np.ndarray:
-        self._read.add(key)
-        return self._arrays[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
-
-    def __len__(self) -> int:
-        return len(self._arrays)
-
-    def require_all_read(self, **not_compared: str) -> None:
-        """`not_compared` gives, key by key, the reason why an array is not compared."""
-        left = set(self._arrays) - self._read - set(not_compared)
-        assert not left, f"{self.name}: never compared: {sorted(left)}"
+from watched_arrays import Watched
 
 
 @pytest.fixture
 def watched(golden_arrays):
     """file name -> `Watched` arrays of the golden folder."""
     return lambda name: Watched(name, golden_arrays(name))
+
+
+@pytest.fixture(scope="session")
+def golden_folder() -> Path:
+    """The folder of golden vectors (`COSMOS_POLICY_GOLDEN`, default tests/golden)."""
+    return Path(os.environ.get("COSMOS_POLICY_GOLDEN", Path(__file__).parents[1] / "golden"))

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 import embodiments
+from embodiments.views import SideBySide, resize_bilinear
 
 
 def test_droid_composition(watched):
@@ -31,3 +32,31 @@ def test_droid_composition(watched):
         views = droid.split(frame)
         np.testing.assert_array_equal(views["wrist"], images["wrist"])
         assert views["exterior_1"].shape == views["exterior_2"].shape == (wrist[0] // 2, wrist[1] // 2, 3)
+
+
+def test_libero_composition(watched):
+    arrays = watched("images_concat.npz")
+    size = int(arrays["libero_image_size"])
+    layout = SideBySide("third_person", "wrist", size)
+    frame = layout.compose({"third_person": arrays["libero_image"], "wrist": arrays["libero_wrist"]})
+    difference = np.abs(frame.astype(int) - arrays["libero_concat_u8"])
+    assert difference.max() <= 1, f"off by {difference.max()} levels"
+    assert {view: cut.shape for view, cut in layout.split(frame).items()} == {
+        "third_person": (size, size, 3),
+        "wrist": (size, size, 3),
+    }
+
+
+def test_server_resize(watched):
+    arrays = watched("images_concat.npz")
+    golden = [key for key in arrays if re.match(r"server_resize_\d", key)]
+    assert golden
+    for key in golden:
+        height, width = map(int, key.rpartition("_")[2].split("x"))
+        ours = resize_bilinear(arrays["server_resize_in"], height, width)
+        assert np.abs(ours.astype(int) - arrays[key]).max() <= 1, key
+
+
+def test_nothing_left_out(golden_arrays):
+    pattern = r"c\d+_(wrist|exterior_[12]_left|concat_(float|dataset_u8|server_u8))|libero_\w+|server_resize_\w+"
+    assert [key for key in golden_arrays("images_concat.npz") if not re.fullmatch(pattern, key)] == []
