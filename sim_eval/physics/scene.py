@@ -1,5 +1,7 @@
 """robosuite's tasks with a robot's own cameras and controller, and a clock that fits its control rate."""
 
+import math
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -7,6 +9,7 @@ import robosuite
 from robosuite.environments.base import REGISTERED_ENVS
 from robosuite.environments.robot_env import RobotEnv
 
+from cosmos_policy.errors import Failure
 from sim_eval.physics.cameras import Camera
 from sim_eval.physics.robots.base import RobotSetup
 from sim_eval.physics.tasks.base import Task
@@ -23,12 +26,15 @@ def build_scene(task: Task, robot: RobotSetup, seed: int, image_size: tuple[int,
     """The robosuite environment of a task with a robot in it, reset and ready to step.
 
     Its action is ``[joints + 1]``: absolute joint positions (rad), then the wanted gripper position (0 open, 1 closed).
+
+    Raises:
+        Failure: no OpenGL context can be made.
     """
     base = REGISTERED_ENVS[task.environment]
     dressed = type(
         f"Dressed{task.environment}", (_DressedScene, base), {"robot_cameras": robot.cameras, "image_size": image_size}
     )
-    scene = dressed(
+    options = dict(
         robots=robot.robosuite_robot,
         gripper_types=robot.robosuite_gripper,
         controller_configs=_joint_position_controller(robot),
@@ -41,13 +47,20 @@ def build_scene(task: Task, robot: RobotSetup, seed: int, image_size: tuple[int,
         seed=seed,
         **task.scene_options(seed),
     )
+    try:
+        scene = dressed(**options)
+    except ImportError as error:  # what robosuite raises where no OpenGL context can be made
+        raise Failure(
+            f"OpenGL through MUJOCO_GL={os.environ.get('MUJOCO_GL', '')} does not start ({error}): set MUJOCO_GL to "
+            "osmesa (software, needs libosmesa6) or egl (GPU), or unset it to have it chosen"
+        ) from error
     scene.reset()
     return scene
 
 
 def substep(control_rate_hz: float) -> tuple[float, int]:
     """Length (s) and number of the simulation steps in one control step: a whole number of them, none above 2 ms."""
-    count = -int(-1.0 / (control_rate_hz * _LONGEST_TIMESTEP_S) // 1)
+    count = math.ceil(1.0 / (control_rate_hz * _LONGEST_TIMESTEP_S))
     return 1.0 / (control_rate_hz * count), count
 
 

@@ -19,6 +19,7 @@ _IMPORT_CHATTER = (
     "Could not import robosuite_models.",
     "Could not load the mink-based whole-body IK.",
 )
+_INSTALL_OSMESA = "install libOSMesa (Debian and Ubuntu: apt-get install libosmesa6) and start again"
 _GRAPHICS_DEVICES = ("/dev/nvidia0", "/dev/dri/renderD128")
 
 
@@ -52,29 +53,48 @@ def select_gl_backend() -> str:
     OSMesa is preferred to Mesa's software EGL, because it needs no display platform.
 
     Raises:
-        Failure: Linux, and neither libEGL nor libOSMesa can be loaded.
+        Failure: Linux, and there is neither libOSMesa nor a libEGL with a device; or osmesa is asked for and not there.
     """
     chosen = os.environ.get("MUJOCO_GL", "")
+    if chosen == "osmesa" and not _osmesa_loads():
+        raise Failure(f"MUJOCO_GL is osmesa, but libOSMesa is not installed; {_INSTALL_OSMESA}")
     if chosen or sys.platform != "linux":
         return chosen
     has_gpu = any(Path(device).exists() for device in _GRAPHICS_DEVICES)
-    libraries = {"egl": ("libEGL.so.1",), "osmesa": ("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so")}
+    works = {"egl": _egl_has_device, "osmesa": _osmesa_loads}
     for backend in ("egl", "osmesa") if has_gpu else ("osmesa", "egl"):
-        if any(_loads(library) for library in libraries[backend]):
+        if works[backend]():
             os.environ["MUJOCO_GL"] = backend
             return backend
     raise Failure(
-        "no OpenGL library to render with: neither libOSMesa (software) nor libEGL (GPU) is installed; "
-        "install one (Debian and Ubuntu: apt-get install libosmesa6) and start again"
+        "no OpenGL to render with: libOSMesa (software) is not installed, and libEGL (GPU) is missing or finds no "
+        f"device; {_INSTALL_OSMESA}"
     )
 
 
-def _loads(library: str) -> bool:
-    try:
-        ctypes.CDLL(library)
-    except OSError:
+def _osmesa_loads() -> bool:
+    return any(_library(name) is not None for name in ("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so"))
+
+
+def _egl_has_device() -> bool:
+    """Whether libEGL loads and lists a device; in a container with a GPU it often loads and lists none."""
+    egl = _library("libEGL.so.1")
+    if egl is None:
         return False
-    return True
+    egl.eglGetProcAddress.restype = ctypes.c_void_p
+    address = egl.eglGetProcAddress(b"eglQueryDevicesEXT")
+    if address is None:
+        return False
+    prototype = ctypes.CFUNCTYPE(ctypes.c_uint, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int))
+    count = ctypes.c_int(0)
+    return bool(prototype(address)(0, None, ctypes.byref(count))) and count.value > 0
+
+
+def _library(name: str) -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL(name)
+    except OSError:
+        return None
 
 
 def _is_not_import_chatter(record: logging.LogRecord) -> bool:
