@@ -48,7 +48,14 @@ def _record(
     first = open_environment(task, robot, seed=seed, image_size=image_size)
 
     from sim_eval.physics.demonstration import demonstrate
-    from sim_eval.physics.recorder import EpisodeRecorder
+
+    try:
+        from sim_eval.physics.recorder import EpisodeRecorder
+    except ModuleNotFoundError as error:
+        raise Failure(
+            f"recording needs the package {error.name!r}, which is not installed: "
+            "install cosmos-policy with its extra 'evaluation'"
+        ) from error
 
     with EpisodeRecorder(output, first, quality=quality) as recorder:
         for number in range(episodes):

@@ -1,12 +1,15 @@
 """A recording is read back as it was written, failures leave no trace, and the command tells its errors."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from cosmos_policy.errors import Failure, UsageError
+from sim_eval.physics.record_demo import record
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +89,21 @@ def test_a_folder_in_use_is_refused(scene, tmp_path):
     ],
 )
 def test_the_command_tells_wrong_use_with_exit_code_2(tmp_path, arguments, words):
-    import typer
-
-    from sim_eval.physics.record_demo import record
-
-    app = typer.Typer()
-    app.command()(record)
-    result = CliRunner().invoke(app, ["--output", str(tmp_path / "set"), *arguments])
+    result = run_command("--output", str(tmp_path / "set"), *arguments)
     assert result.exit_code == 2
     assert words in " ".join(result.output.split())
     assert not (tmp_path / "set").exists()
+
+
+def test_the_command_without_lerobot_says_what_to_install(physics, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lerobot.configs.video", None)
+    monkeypatch.delitem(sys.modules, "sim_eval.physics.recorder", raising=False)
+    result = run_command("--output", str(tmp_path / "set"), "--width", "32", "--height", "32")
+    assert result.exit_code == 1
+    assert "extra 'evaluation'" in " ".join(result.output.split())
+
+
+def run_command(*arguments: str):
+    app = typer.Typer()
+    app.command()(record)
+    return CliRunner().invoke(app, list(arguments))
