@@ -1,0 +1,1 @@
+"""From recorded episodes to what a training step reads: canvases, actions, prompts, latents."""
