@@ -54,8 +54,8 @@ def _pose_errors(block: Any, embodiment: Any, predicted: np.ndarray, recorded: n
     )
     title = _title(block)
     return {
-        Metric(f"{block.name}_position_mm", f"{title} position, per action", "mm", "action"): distance,
-        Metric(f"{block.name}_rotation_deg", f"{title} rotation, per action", "deg", "action"): angle,
+        Metric(f"{block.name}_position_mm", f"{title} position per action", "mm", "action"): distance,
+        Metric(f"{block.name}_rotation_deg", f"{title} rotation per action", "deg", "action"): angle,
     }
 
 
@@ -119,10 +119,10 @@ def path_errors(
         title = name.replace("_", " ")
         for scope, words, chosen in (
             ("path", "after integration", slice(None)),
-            ("end", "at the end", slice(-1, None)),
+            ("end", "drift at the end of the chunk", slice(-1, None)),
         ):
-            position = Metric(f"{name}_{scope}_position_mm", f"{title} position, {words}", "mm", scope)
-            rotation = Metric(f"{name}_{scope}_rotation_deg", f"{title} rotation, {words}", "deg", scope)
+            position = Metric(f"{name}_{scope}_position_mm", f"{title} position {words}", "mm", scope)
+            rotation = Metric(f"{name}_{scope}_rotation_deg", f"{title} rotation {words}", "deg", scope)
             errors[position], errors[rotation] = distance[chosen], angle[chosen]
     return errors
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def resampling_unit(groups: Sequence[int]) -> str:
 def percentile_interval(
     values: Sequence[float],
     groups: Sequence[int],
-    statistic: Callable[[np.ndarray], float] = np.mean,
+    statistic: Callable[..., Any] = np.mean,
     confidence: float = 0.95,
     num_resamples: int = 2000,
     seed: int = 0,
@@ -34,7 +35,8 @@ def percentile_interval(
 
     values: one number a window. groups: the episode of each window. Windows of one episode resemble each other, so
     whole episodes are drawn where there are several; with a single episode its windows are drawn, and the interval is
-    then too narrow for anything but that episode. None where there are fewer than two things to draw from.
+    then too narrow for anything but that episode. statistic: of an array, and along an `axis` of one.
+    Returns None where there are fewer than two things to draw from.
     """
     samples, owners = np.asarray(values, dtype=np.float64), np.asarray(groups)
     if samples.ndim != 1 or samples.shape != owners.shape:
@@ -44,14 +46,15 @@ def percentile_interval(
     if not np.isfinite(samples).all():
         raise ValueError("values must be finite numbers.")
     unit = resampling_unit(groups)
-    clusters = (
-        [samples[owners == owner] for owner in np.unique(owners)] if unit == "episodes" else list(samples[:, None])
-    )
+    clusters = [samples[owners == owner] for owner in np.unique(owners)] if unit == "episodes" else samples
     if len(clusters) < 2:
         return None
     generator = np.random.default_rng(seed)
     draws = generator.integers(len(clusters), size=(num_resamples, len(clusters)))
-    estimates = [statistic(np.concatenate([clusters[index] for index in draw])) for draw in draws]
+    if unit == "windows":
+        estimates = statistic(samples[draws], axis=1)
+    else:
+        estimates = [statistic(np.concatenate([clusters[index] for index in draw])) for draw in draws]
     tail = (1 - confidence) / 2
     low, high = np.quantile(estimates, [tail, 1 - tail])
     return Interval(float(low), float(high), unit)

@@ -158,7 +158,9 @@ def _tail_notes(settings: ReplaySettings, lengths: dict[int, int], chunk_size: i
     left_out = {episode: (frames - 1) % chunk_size for episode, frames in lengths.items()}
     if not contiguous or not any(left_out.values()):
         return ()
+    most = max(left_out.values())
+    rest = "the last action" if most == 1 else f"up to {most} actions at the end"
+    verb = "is" if most == 1 else "are"
     return (
-        f"{contiguous[0]} goes through whole windows of {chunk_size} actions; the last "
-        f"{max(left_out.values())} actions (at most) of an episode are left out.",
+        f"{contiguous[0]} goes through whole windows of {chunk_size} actions: {rest} of an episode {verb} left out.",
     )

@@ -48,15 +48,12 @@ def action_curves(actions: np.ndarray, records: Sequence[Record], embodiment: An
         subplot_titles=[column.name.replace("_", " ") for column in columns],
     )
     times = np.arange(len(actions)) / embodiment.fps
-    predicted_times = _joined([_window_times(record, embodiment) for record in records])
+    window_times = [(record["start"] + np.arange(record["horizon"])) / embodiment.fps for record in records]
     for index, (factor, unit) in enumerate(shown):
         place = {"row": index // 2 + 1, "col": index % 2 + 1}
-        predicted = _joined([np.array(record["predicted"])[:, index] * factor for record in records])
-        starts = [np.array(record["predicted"])[0, index] * factor for record in records]
-        figure.add_trace(_line(times, actions[:, index] * factor, "recorded", index == 0), **place)
-        figure.add_trace(_line(predicted_times, predicted, "predicted", index == 0), **place)
-        figure.add_trace(_rings([record["start"] / embodiment.fps for record in records], starts, index == 0), **place)
-        figure.update_yaxes(title_text="" if unit == "1" else unit, **place)
+        predicted = [np.array(record["predicted"])[:, index] * factor for record in records]
+        _compare(figure, place, (times, actions[:, index] * factor), (window_times, predicted), legend=index == 0)
+        figure.update_yaxes(title_text=_axis_unit(unit), **place)
     _mark_starts(figure, records, embodiment, dict.fromkeys(trace.xaxis or "x" for trace in figure.data))
     figure.update_xaxes(title_text="time in s", row=rows)
     return _sized(figure, rows * ROW_PIXELS)
@@ -114,7 +111,7 @@ def horizon_errors(
         if references and name in references:
             level = np.full(len(steps), references[name])
             figure.add_trace(_line(steps, level, "autoencoder", index == 0, "frame 0, given and reproduced"), **place)
-        figure.update_yaxes(title_text="" if facts["unit"] == "1" else facts["unit"], rangemode="tozero", **place)
+        figure.update_yaxes(title_text=_axis_unit(facts["unit"]), rangemode="tozero", **place)
         figure.update_xaxes(title_text="horizon step", **place)
     return _sized(figure, rows * 255)
 
@@ -134,24 +131,43 @@ def _path_figure(recorded: np.ndarray, predicted: list[np.ndarray], times: list[
     own_times = np.arange(len(recorded)) / fps
     truth, guesses = recorded * MILLIMETRES_PER_METRE, [path * MILLIMETRES_PER_METRE for path in predicted]
     for axis, name in enumerate("xyz"):
-        figure.add_trace(_line(own_times, truth[:, axis], "recorded", axis == 0), row=axis + 1, col=1)
-        guessed = _line(_joined(times), _joined([path[:, axis] for path in guesses]), "predicted", axis == 0)
-        figure.add_trace(guessed, row=axis + 1, col=1)
-        figure.add_trace(
-            _rings([time[0] for time in times], [path[0, axis] for path in guesses], axis == 0), row=axis + 1, col=1
-        )
-        figure.update_yaxes(title_text=f"{name} in mm", row=axis + 1, col=1)
+        place, guess = {"row": axis + 1, "col": 1}, [path[:, axis] for path in guesses]
+        _compare(figure, place, (own_times, truth[:, axis]), (times, guess), legend=axis == 0)
+        figure.update_yaxes(title_text=f"{name} in mm", **place)
     figure.update_xaxes(title_text="time in s", row=3, col=1)
     above = {"row": 1, "col": 2}
-    figure.add_trace(_line(truth[:, 0], truth[:, 1], "recorded", False), **above)
-    figure.add_trace(
-        _line(_joined([path[:, 0] for path in guesses]), _joined([path[:, 1] for path in guesses]), "predicted", False),
-        **above,
-    )
-    figure.add_trace(_rings([path[0, 0] for path in guesses], [path[0, 1] for path in guesses], False), **above)
+    seen = ([path[:, 0] for path in guesses], [path[:, 1] for path in guesses])
+    _compare(figure, above, (truth[:, 0], truth[:, 1]), seen, legend=False)
     figure.update_xaxes(title_text="x in mm", matches=None, **above)
     figure.update_yaxes(title_text="y in mm", scaleanchor="x2", **above)
     return _sized(figure, 470)
+
+
+def _compare(
+    figure: go.Figure,
+    place: Mapping[str, int],
+    recorded: tuple[np.ndarray, np.ndarray],
+    predicted: tuple[list[np.ndarray], list[np.ndarray]],
+    legend: bool,
+) -> None:
+    """Predicted pieces (x, y of each), the recorded line over them, and a ring where each piece starts."""
+    xs, ys = predicted
+    figure.add_trace(_line(_joined(xs), _joined(ys), "predicted", legend), **place)
+    figure.add_trace(_line(*recorded, "recorded", legend), **place)
+    rings = go.Scatter(
+        x=[piece[0] for piece in xs],
+        y=[piece[0] for piece in ys],
+        mode="markers",
+        name="replan point",
+        legendgroup="replan",
+        showlegend=legend,
+        meta={"role": "replan"},
+    )
+    figure.add_trace(rings, **place)
+
+
+def _axis_unit(unit: str) -> str:
+    return "no unit" if unit == "1" else unit
 
 
 def _line(x: np.ndarray, y: np.ndarray, role: str, legend: bool, name: str | None = None) -> go.Scatter:
@@ -165,18 +181,6 @@ def _line(x: np.ndarray, y: np.ndarray, role: str, legend: bool, name: str | Non
         showlegend=legend,
         meta={"role": role},
         connectgaps=False,
-    )
-
-
-def _rings(x: Sequence[float], y: Sequence[float], legend: bool) -> go.Scatter:
-    return go.Scatter(
-        x=list(x),
-        y=list(y),
-        mode="markers",
-        name="replan point",
-        legendgroup="replan",
-        showlegend=legend,
-        meta={"role": "replan"},
     )
 
 
@@ -213,10 +217,6 @@ def _mark_starts(figure: go.Figure, records: Sequence[Record], embodiment: Any, 
             for time in (record["start"] / embodiment.fps for record in records)
         ]
     )
-
-
-def _window_times(record: Record, embodiment: Any) -> np.ndarray:
-    return (record["start"] + np.arange(record["horizon"])) / embodiment.fps
 
 
 def _joined(pieces: list[np.ndarray]) -> np.ndarray:

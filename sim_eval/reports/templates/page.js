@@ -1,7 +1,8 @@
 "use strict";
 const PLOTS = JSON.parse(document.getElementById("plots").textContent);
 const VIDEOS = JSON.parse(document.getElementById("videos").textContent);
-const DASHES = { autoencoder: "dot", hold_still: "solid", repeat_last_action: "solid" };
+const LEGEND_ORDER = ["recorded", "predicted", "hold_still", "repeat_last_action", "last_frame_stays", "autoencoder"];
+const DASHES = { autoencoder: "dot" };
 
 function colour(role) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${role}`).trim();
@@ -17,6 +18,7 @@ function painted(figure) {
       trace.marker = { color: colour("card"), size: 6, line: { color: colour("predicted"), width: 1.5 } };
     } else {
       const width = role === "recorded" ? 2.2 : 1.6;
+      trace.legendrank = LEGEND_ORDER.indexOf(role) + 1 || 99;
       trace.line = { color: colour(role), width, dash: DASHES[role] || "solid" };
     }
   }
@@ -34,7 +36,7 @@ function painted(figure) {
   Object.assign(layout, {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
     font: { family: getComputedStyle(document.body).fontFamily, color: colour("ink") },
-    legend: { orientation: "h", x: 1, xanchor: "right", yref: "container", y: 1, yanchor: "top", font: { size: 12 } },
+    legend: { orientation: "h", x: 0, xanchor: "left", yref: "container", y: 1, yanchor: "top", font: { size: 12 } },
   });
   return copy;
 }
@@ -47,7 +49,7 @@ function draw(place) {
     return;
   }
   const { data, layout } = painted(figure);
-  Plotly.react(place, data, layout, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] });
+  Plotly.react(place, data, layout, { responsive: true, displayModeBar: false });
 }
 
 function drawAll() {
