@@ -20,6 +20,9 @@ def load(
     dtype: str | None = None,
     revision: str | None = None,
     like: str | None = None,
+    engine: str = "native",
+    fp8: bool = False,
+    offload: str | None = None,
 ) -> WorldActionModel:
     """Load a checkpoint into this process.
 
@@ -30,6 +33,11 @@ def load(
     revision: branch, tag or commit of a hub id.
     like: the known checkpoint whose prompt, sampling and normalisers this one was trained with; needed where neither a
         ``cosmos_policy.json`` in its folder nor its name tells.
+    engine: "native" (our step loop: batched, and fast on GPUs) or "diffusers" (its pipeline: the reference).
+    fp8: the generation stream's linear layers in 8-bit floating point: faster and smaller, slightly less exact. Needs
+        an NVIDIA GPU of compute capability 8.9 or more.
+    offload: for cards that cannot hold all weights. "text" keeps the language weights in host memory until a new
+        prompt is read; "layers" brings every layer over as it is needed. None keeps everything on the device.
     Raises :class:`UsageError` for what cannot be (an unknown name lists the known ones; a folder is told what it
     lacks) and :class:`Failure` for what did not work (no network, licence not accepted).
     """
@@ -41,7 +49,7 @@ def load(
     import torch
 
     from cosmos_policy.checkpoints import resolve_checkpoint
-    from cosmos_policy.engine.reference import ReferenceEngine
+    from cosmos_policy.engine.choice import make_engine
     from cosmos_policy.local_model import LocalModel
 
     place = _device(torch, device)
@@ -49,9 +57,9 @@ def load(
     if precision not in DTYPES:
         raise UsageError(f"dtype {precision!r} is not one of {', '.join(DTYPES)}.")
     found = resolve_checkpoint(checkpoint, revision, like)
-    engine = ReferenceEngine(found.folder, place, getattr(torch, precision))
-    model = LocalModel(found, engine, str(place), precision)
-    logger.info("loaded %s (%s) on %s in %s: %s", found.name, found.revision, place, precision, engine.name)
+    chosen = make_engine(engine, found.folder, place, getattr(torch, precision), fp8=fp8, offload=offload)
+    model = LocalModel(found, chosen, str(place), precision)
+    logger.info("loaded %s (%s) on %s in %s: %s", found.name, found.revision, place, precision, chosen.name)
     for note in found.card.notes:
         logger.warning(note)
     return model

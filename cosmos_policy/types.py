@@ -33,12 +33,17 @@ class Sampling:
     guidance_scale: classifier-free guidance; 1 switches it off.
     flow_shift: shift of the flow-matching noise schedule.
     resolution_tier: 256, 480, 704, 720 or 768: which set of canvases the frames are fitted to.
+    guidance_interval: (low, high) timesteps between 0 and 1001, ends included: only steps within are guided. None
+        guides at every timestep.
+    guidance_steps: only the first so many steps are guided. None guides all.
     """
 
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     flow_shift: float | None = None
     resolution_tier: int | None = None
+    guidance_interval: tuple[float, float] | None = None
+    guidance_steps: int | None = None
 
     def over(self, defaults: Sampling) -> Sampling:
         """These settings, with every None filled from `defaults`."""
@@ -48,7 +53,12 @@ class Sampling:
 
 @dataclass(frozen=True)
 class PolicyRequest:
-    """What should the robot do next? `chunk_size` is in actions; None takes the embodiment's."""
+    """What should the robot do next? `chunk_size` is in actions; None takes the embodiment's.
+
+    prefix: [p, D], unified SI units, p < chunk_size: the chunk's first actions, which will be executed whatever comes
+        out (they are while this chunk is computed). The model continues them; the answer holds them as it was told.
+    history: [k, D], unified SI units, oldest first: actions before the observation. They stand before the state row.
+    """
 
     observation: Observation
     instruction: str
@@ -57,6 +67,8 @@ class PolicyRequest:
     chunk_size: int | None = None
     sampling: Sampling = Sampling()
     video: bool = False
+    prefix: np.ndarray | None = None
+    history: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -35,11 +35,12 @@ class Habits:
 
 @dataclass(frozen=True)
 class Job:
-    """One engine request, and what is needed to read its result."""
+    """One engine request, and what is needed to read its result. past_rows: rows in front of the chunk."""
 
     request: EngineRequest
     embodiment: embodiments.Embodiment
     info: Mapping[str, Any]
+    past_rows: int
     started_s: float
     prepared_ms: float
 
@@ -58,12 +59,26 @@ def state_rows_of(embodiment: embodiments.Embodiment, state: Mapping[str, np.nda
     return embodiment.normalize(embodiment.encode_state(state))
 
 
+def action_rows(embodiment: embodiments.Embodiment, actions: np.ndarray, name: str) -> np.ndarray:
+    """`actions`, [T, D] in unified SI units, in model space; a :class:`UsageError` that calls them `name` otherwise."""
+    array = np.asarray(actions, dtype=np.float64)
+    if array.ndim != 2 or array.shape[1] != embodiment.action_dim:
+        raise UsageError(
+            f"{name} has shape {list(array.shape)}; {embodiment.name} expects [T, {embodiment.action_dim}], "
+            f"columns {', '.join(embodiment.action_names)}, in unified SI units."
+        )
+    if not np.isfinite(array).all():
+        raise UsageError(f"{name} holds NaN or infinite values; expected finite numbers in unified SI units.")
+    return embodiment.normalize(array)
+
+
 def make_job(
     mode: Mode,
     frames: np.ndarray,
-    state_rows: np.ndarray,
+    past_rows: np.ndarray,
     actions: np.ndarray | int,
     *,
+    prefix: np.ndarray | None = None,
     instruction: str | None,
     embodiment: embodiments.Embodiment,
     seed: int,
@@ -74,8 +89,9 @@ def make_job(
 ) -> Job:
     """Fit the frames, write the prompt, settle the sampling.
 
-    frames: uint8 [F, H, W, 3], the known frames. state_rows: [h, D], clean, in model space.
-    actions: [T, D], clean, in model space; or T, where they are the model's to say.
+    frames: uint8 [F, H, W, 3], the known frames. past_rows: [h, D], history and state, clean, in model space.
+    actions: [T, D], clean, in model space; or T, where they are the model's to say. prefix: [p, D], in model space:
+    the first of those T, which are known.
     """
     known = isinstance(actions, np.ndarray)
     steps = len(actions) if known else actions
@@ -84,8 +100,12 @@ def make_job(
             f"A chunk of {steps} actions does not fill whole latent frames; "
             f"expected a positive multiple of {FRAMES_PER_LATENT}, as {embodiment.name}'s {embodiment.chunk_size}."
         )
-    rows = np.concatenate([state_rows, actions if known else np.zeros((steps, embodiment.action_dim))])
-    clean_rows = np.arange(len(rows)) < (len(rows) if known else len(state_rows))
+    begun = np.zeros((0, embodiment.action_dim)) if prefix is None else prefix
+    if len(begun) >= steps:
+        raise UsageError(f"A prefix of {len(begun)} actions leaves nothing of a chunk of {steps} to predict.")
+    open_rows = np.zeros((steps - len(begun), embodiment.action_dim))
+    rows = np.concatenate([past_rows, actions] if known else [past_rows, begun, open_rows])
+    clean_rows = np.arange(len(rows)) < (len(rows) if known else len(past_rows) + len(begun))
     sampling = habits.sampling_for(embodiment, sampling)
     canvas, fit = fit_frames(frames, sampling.resolution_tier)
     text = instruction if instruction is not None else embodiment.instruction_default
@@ -99,7 +119,7 @@ def make_job(
         num_frames=steps + 1,
         rows=np.ascontiguousarray(rows, dtype=np.float32),
         clean_rows=clean_rows,
-        row_offset=1 - len(state_rows),
+        row_offset=1 - len(past_rows),
         domain_name=embodiment.domain_name,
         domain_id=embodiment.domain_id,
         fps=float(embodiment.fps),
@@ -116,7 +136,7 @@ def make_job(
         "sampling": sampling,
     }
     now = time.perf_counter()
-    return Job(request, embodiment, info, started_s, 1e3 * (now - started_s))
+    return Job(request, embodiment, info, len(past_rows), started_s, 1e3 * (now - started_s))
 
 
 def timing_of(job: Job, result: EngineResult) -> dict[str, float]:
@@ -128,7 +148,7 @@ def timing_of(job: Job, result: EngineResult) -> dict[str, float]:
 def chunk_of(job: Job, result: EngineResult, state: Mapping[str, np.ndarray] | None, stamp: float) -> ActionChunk:
     """The engine's rows as a chunk of this robot; absolute commands where the state it starts from is known."""
     embodiment = job.embodiment
-    model = result.rows[embodiment.state_rows :]
+    model = result.rows[job.past_rows :]
     unified = embodiment.denormalize(np.asarray(model, dtype=np.float64))
     commands = {} if state is None else embodiment.decode(unified, state)
     dt = 1.0 / embodiment.fps

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-from cosmos_policy.calls.job import Habits, Job, chunk_of, find_embodiment, make_job, state_rows_of
+import numpy as np
+
+from cosmos_policy.calls.job import Habits, Job, action_rows, chunk_of, find_embodiment, make_job, state_rows_of
 from cosmos_policy.engine.request import EngineResult
 from cosmos_policy.errors import UsageError
 from cosmos_policy.types import ActionChunk, Observation, PolicyRequest
@@ -19,11 +21,15 @@ def prepare(request: PolicyRequest, habits: Habits) -> Job:
     if not isinstance(request.instruction, str):
         raise UsageError(f"policy needs the instruction as a string, not {type(request.instruction).__name__}.")
     embodiment = find_embodiment(request.embodiment)
+    past = state_rows_of(embodiment, observation.state)
+    if request.history is not None:
+        past = np.concatenate([action_rows(embodiment, request.history, "history"), past])
     return make_job(
         "policy",
         embodiment.compose(observation.images)[None],
-        state_rows_of(embodiment, observation.state),
+        past,
         embodiment.chunk_size if request.chunk_size is None else request.chunk_size,
+        prefix=None if request.prefix is None else action_rows(embodiment, request.prefix, "prefix"),
         instruction=request.instruction,
         embodiment=embodiment,
         seed=request.seed,

@@ -11,24 +11,26 @@ import numpy as np
 from cosmos_policy.inputs import Fit
 from cosmos_policy.types import Sampling
 
-Mode = Literal["policy", "inverse_dynamics", "forward_dynamics"]
+Mode = Literal["policy", "inverse_dynamics", "forward_dynamics", "generate"]
 
 
 @dataclass(frozen=True)
 class EngineRequest:
     """One denoising job.
 
-    mode: which frames and rows are clean. policy: frame 0; forward_dynamics: frame 0 and all action rows;
-        inverse_dynamics: all frames.
+    mode: what is asked. policy: frame 0 is known; forward_dynamics: frame 0 and all action rows; inverse_dynamics: all
+        frames; generate: video without actions, from the prompt alone or from its first frames.
     prompt, negative_prompt: complete strings, before the chat template.
-    frames: uint8 [F, canvas height, canvas width, 3]: the frames that are known (one, or all T+1 of inverse dynamics).
+    frames: uint8 [F, canvas height, canvas width, 3]: the frames that are known and stay as they are. F is 0, or 1
+        more than a multiple of the autoencoder's temporal factor (4): whole latent frames.
     fit: where the content lies on the canvas.
     num_frames: T+1, video frames of the whole chunk.
-    rows: float32 [R, D], action rows in model space; only the clean ones are read.
-    clean_rows: bool [R], which rows are given and stay as they are.
+    rows: float32 [R, D], action rows in model space; only the clean ones are read. R is 0 where there are no actions.
+    clean_rows: bool [R], which rows are given and stay as they are: state, history, a prefix of the chunk, or all.
     row_offset: video frame index of row 0: 1 without a state row, 0 with one, 1-h with h rows of history.
     domain_name, domain_id: the Cosmos embodiment domain. fps: frames per second of video and actions.
-    sampling: nothing None. seed: draws the noise, on the CPU, so that it is the same on every device and in any batch.
+    sampling: nothing None but the guidance limits. seed: draws the noise, on the CPU, so that it is the same on every
+        device and in any batch.
     video: whether the frames are wanted back.
     """
 
@@ -52,11 +54,13 @@ class EngineRequest:
 @dataclass(frozen=True)
 class EngineResult:
     """rows: float32 [R, D], all action rows, the clean ones as given. video: uint8 [T+1, visible height, visible
-    width, 3] or None. timing: stage -> milliseconds."""
+    width, 3] or None. timing: stage -> milliseconds, of the pass that this request was part of. step_ms: of each
+    denoising step."""
 
     rows: np.ndarray
     video: np.ndarray | None
     timing: dict[str, float] = field(default_factory=dict)
+    step_ms: tuple[float, ...] = ()
 
 
 class Engine(Protocol):

@@ -1,0 +1,88 @@
+"""Pixels to latents and back: only the frames that are read, as few and as large passes as memory allows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLWan
+from diffusers.models.autoencoders.autoencoder_kl_wan import patchify, unpatchify
+
+from cosmos_policy.engine.causal_video import Segment, decode_segment, encode_segment
+from cosmos_policy.engine.operations import Operations
+from cosmos_policy.errors import UsageError
+
+#: pixels of video that one pass may hold for each byte of memory it may use: the widest activation of Wan 2.2's
+#: decoder holds 512 numbers for every 2 x 2 pixels, and about six of that size live at once
+BYTES_PER_PIXEL = 512 // 4 * 6
+
+
+class Autoencoder:
+    """`vae`: diffusers' autoencoder, on its device. memory_bytes: what one pass may use for activations."""
+
+    def __init__(self, vae: AutoencoderKLWan, operations: Operations, memory_bytes: int):
+        if not vae.config.is_residual:
+            raise UsageError(
+                "The native engine knows Wan 2.2's residual autoencoder, which every Cosmos 3 checkpoint has; "
+                'run this one with engine="diffusers".'
+            )
+        self.vae, self._operations = vae, operations
+        self._pixels = memory_bytes // (BYTES_PER_PIXEL * vae.dtype.itemsize)
+        shape = (1, -1, 1, 1, 1)
+        like = {"dtype": vae.dtype, "device": vae.device}
+        self._mean = torch.tensor(vae.config.latents_mean, dtype=vae.dtype).view(shape).to(**like)
+        self._inverse_std = (1.0 / torch.tensor(vae.config.latents_std, dtype=vae.dtype)).view(shape).to(**like)
+        if vae.device.type == "cuda":
+            vae.to(memory_format=torch.channels_last_3d)
+
+    @torch.no_grad()
+    def encode(self, frames: np.ndarray) -> torch.Tensor:
+        """uint8 [B, 1 + 4 n, H, W, 3] -> float32 normalised latents [B, C, 1 + n, H / 16, W / 16]."""
+        pixels = torch.from_numpy(np.ascontiguousarray(frames))
+        if self.vae.device.type == "cuda":
+            pixels = pixels.pin_memory()
+        pixels = pixels.to(self.vae.device, non_blocking=True).permute(0, 4, 1, 2, 3)
+        # float32 first, as diffusers' pipeline does, then the autoencoder's own dtype
+        x = patchify((pixels.float() / 127.5 - 1.0).to(self.vae.dtype), self.vae.config.patch_size or 1)
+        parts = []
+        for start, stop, segment in self._segments(pixels.shape, pixels.shape[2], 4):
+            parts.append(encode_segment(self.vae.encoder, self._fast(x[:, :, start:stop]), segment))
+        moments = self.vae.quant_conv(torch.cat(parts, dim=2))
+        return ((moments.chunk(2, dim=1)[0] - self._mean) * self._inverse_std).float()
+
+    @torch.no_grad()
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Normalised latents [B, C, 1 + n, h, w] -> uint8 [B, 1 + 4 n, 16 h, 16 w, 3], on the device."""
+        z = latents.to(self.vae.dtype) / self._inverse_std + self._mean
+        z = self.vae.post_quant_conv(z)
+        parts = []
+        cell = self.vae.config.scale_factor_spatial
+        size = (z.shape[0], 3, 0, z.shape[3] * cell, z.shape[4] * cell)
+        for start, stop, segment in self._segments(size, z.shape[2], 1):
+            decoded = decode_segment(self.vae.decoder, self._fast(z[:, :, start:stop]), segment)
+            parts.append(_to_bytes(unpatchify(decoded, self.vae.config.patch_size or 1)))
+        return torch.cat(parts, dim=1)
+
+    def _segments(self, shape, steps: int, stride: int):
+        """(start, stop, segment) over `steps` frames: the first alone counts 1, further ones go by `stride`.
+
+        stride: 4 video frames while encoding, 1 latent frame (4 video frames) while decoding.
+        """
+        frame_pixels = 4 * shape[0] * shape[3] * shape[4]
+        length = max(self._pixels // frame_pixels, 1) * stride
+        segment = Segment(self._operations)
+        start = 0
+        while start < steps:
+            stop = min((1 if start == 0 else start) + length - (stride if start == 0 and length > stride else 0), steps)
+            segment.first, segment.last = start == 0, stop == steps
+            yield start, stop, segment
+            start = stop
+
+    def _fast(self, x: torch.Tensor) -> torch.Tensor:
+        """In the memory order that tensor cores want."""
+        return x.contiguous(memory_format=torch.channels_last_3d) if x.is_cuda else x
+
+
+def _to_bytes(pixels: torch.Tensor) -> torch.Tensor:
+    """[B, 3, T, H, W] in [-1, 1] -> uint8 [B, T, H, W, 3]; rounded as diffusers' pipeline rounds."""
+    unit = (pixels.float().clamp(-1, 1) / 2 + 0.5).clamp(0, 1)
+    return (unit * 255).round().to(torch.uint8).permute(0, 2, 3, 4, 1)

@@ -1,0 +1,204 @@
+"""The native engine: our own step loop on diffusers' modules and weights, batched and exact."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+import torch
+
+from cosmos_policy.engine.attention import choose_attention
+from cosmos_policy.engine.autoencoder import Autoencoder
+from cosmos_policy.engine.batch import Batch, make_batch
+from cosmos_policy.engine.denoiser import Denoiser, Plan
+from cosmos_policy.engine.guidance import check_guidance, is_guided
+from cosmos_policy.engine.heads import Heads
+from cosmos_policy.engine.layout import Layout, layout_of
+from cosmos_policy.engine.noise import draw_noise
+from cosmos_policy.engine.offload import Offload, Placement
+from cosmos_policy.engine.operations import PlainOperations
+from cosmos_policy.engine.request import EngineRequest, EngineResult
+from cosmos_policy.engine.solver import Schedule, Solver
+from cosmos_policy.engine.stopwatch import Stopwatch
+from cosmos_policy.engine.stream import Stream, take_layers
+from cosmos_policy.engine.text import prompt_token_ids
+from cosmos_policy.engine.text_cache import TextCache, TextMemory
+from cosmos_policy.engine.text_tower import TextTower
+from cosmos_policy.engine.weights import Parts
+
+logger = logging.getLogger(__name__)
+
+#: bytes of prompts' keys and values that are kept: some forty prompts of Nano
+TEXT_CACHE_BYTES = 2 << 30
+TOKENS_PER_PASS = 16384
+AUTOENCODER_BYTES = 4 << 30
+
+
+class NativeEngine:
+    """Runs batches of :class:`EngineRequest`.
+
+    parts: a checkpoint's modules; with `offload` (see :mod:`cosmos_policy.engine.offload`) the transformer is in host
+    memory, else on `device`. fp8: whether the generation stream's linear layers are quantised.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        device: torch.device,
+        dtype: torch.dtype,
+        fp8: bool = False,
+        offload: Offload | None = None,
+    ):
+        self.device, self.dtype = device, dtype
+        self._parts, self._grid = parts, parts.grid
+        network = parts.transformer
+        config = network.config
+        operations = PlainOperations()
+        attention = choose_attention(
+            device, dtype, config.num_attention_heads, config.num_key_value_heads, config.head_dim
+        )
+        placement = Placement(network, device, offload)
+        layers = placement.video_layers(take_layers(network, fp8))
+        stream = Stream(layers, network.norm_moe_gen.weight.data, config.rms_norm_eps, attention, operations)
+        self._heads = Heads(network, dtype)
+        self._denoiser = Denoiser(network, self._heads, stream, TOKENS_PER_PASS)
+        self._autoencoder = Autoencoder(parts.vae, operations, AUTOENCODER_BYTES)
+        self._solver = Solver(parts.scheduler, parts.native_flow)
+        tower = TextTower(network, device, placement)
+        self.texts = TextCache(tower.read, TEXT_CACHE_BYTES)
+        self.name = f"native ({device.type}, attention: {attention.name}, {operations.name})"
+
+    def run(self, requests: Sequence[EngineRequest]) -> list[EngineResult]:
+        """Answers, in order. Requests of one schedule (steps and flow shift) run together, whatever their sizes."""
+        layouts = [layout_of(request, self._grid) for request in requests]
+        for request in requests:
+            check_guidance(request.sampling)
+        results: dict[int, EngineResult] = {}
+        order = sorted(range(len(requests)), key=lambda index: _schedule_key(requests[index]))
+        with torch.inference_mode():
+            for (steps, shift), group in groupby(order, key=lambda index: _schedule_key(requests[index])):
+                places = list(group)
+                schedule = self._solver.schedule(steps, shift)
+                answers = self._run_batch(
+                    [requests[place] for place in places], [layouts[place] for place in places], schedule
+                )
+                results.update(zip(places, answers, strict=True))
+        return [results[place] for place in range(len(requests))]
+
+    def close(self) -> None:
+        """Drop the weights."""
+        self.texts.clear()
+        self._parts = self._denoiser = self._autoencoder = self._heads = self.texts = None
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _run_batch(
+        self, requests: list[EngineRequest], layouts: list[Layout], schedule: Schedule
+    ) -> list[EngineResult]:
+        watch = Stopwatch(self.device)
+        texts, negatives = self._read_prompts(requests, schedule)
+        watch.mark("text")
+        known = self._encode(requests, layouts)
+        batch = make_batch(requests, layouts, known, self.device)
+        watch.mark("encode")
+        video, rows = self._denoise(batch, schedule, texts, negatives, watch)
+        films = self._decode(batch, video)
+        watch.mark("decode")
+        answers = rows.cpu().numpy() if len(rows) else np.zeros((0, self._grid.action_width), np.float32)
+        films = {place: film.cpu().numpy() for place, film in films.items()}
+        watch.mark("transfer")
+        timing, step_ms = watch.read()
+        results, start = [], 0
+        for place, (request, layout) in enumerate(zip(requests, layouts, strict=True)):
+            own = np.ascontiguousarray(answers[start : start + layout.rows, : layout.columns])
+            clean = np.asarray(layout.clean_rows, dtype=bool)
+            own[clean] = request.rows[clean]
+            results.append(EngineResult(own, films.get(place), dict(timing), step_ms))
+            start += layout.rows
+        return results
+
+    def _read_prompts(
+        self, requests: list[EngineRequest], schedule: Schedule
+    ) -> tuple[list[TextMemory], list[TextMemory | None]]:
+        """The prompts' memories, and the negative prompts' of the requests that are guided at any step."""
+        texts, negatives = [], []
+        for request in requests:
+            guided = any(is_guided(request.sampling, *step) for step in enumerate(schedule.timesteps))
+            image = request.num_frames == 1
+            for memories, prompt in ((texts, request.prompt), (negatives, request.negative_prompt)):
+                if memories is negatives and not guided:
+                    memories.append(None)
+                    continue
+                ids = prompt_token_ids(self._parts.tokenizer, prompt, self._parts.system_prompt, image)
+                memories.append(self.texts.get(ids))
+        return texts, negatives
+
+    def _encode(self, requests: list[EngineRequest], layouts: list[Layout]) -> list[torch.Tensor | None]:
+        """The known frames' latents, cut to the content; frames of one shape go through together."""
+        shapes: dict[tuple[int, ...], list[int]] = {}
+        for place, request in enumerate(requests):
+            if len(request.frames):
+                shapes.setdefault(request.frames.shape, []).append(place)
+        known: list[torch.Tensor | None] = [None] * len(requests)
+        for places in shapes.values():
+            latents = self._autoencoder.encode(np.stack([requests[place].frames for place in places]))
+            for place, latent in zip(places, latents.split(1), strict=True):
+                known[place] = latent[..., : layouts[place].latent_height, : layouts[place].latent_width]
+        return known
+
+    def _denoise(self, batch: Batch, schedule: Schedule, texts, negatives, watch: Stopwatch):
+        """The final video tokens and action rows."""
+        pairs = zip(batch.layouts, batch.requests, strict=True)
+        noise = [draw_noise(layout, request.seed) for layout, request in pairs]
+        video = torch.cat([part[0] for part in noise]).to(self.device, non_blocking=True)
+        rows = torch.cat([part[1] for part in noise]).to(self.device, non_blocking=True)
+        steps = len(schedule.timesteps)
+        split = video.numel()
+        history = torch.empty(steps + 1, split + rows.numel(), device=self.device)
+        history[0, :split], history[0, split:] = video.flatten(), rows.flatten()
+        live = torch.cat([batch.live_video.flatten(), batch.live_rows.flatten()])
+        clean = torch.cat([batch.clean_video.flatten(), batch.clean_rows.flatten()])
+        state = torch.where(live > 0, history[0], clean)
+        plans: dict[tuple, Plan] = {}
+        watch.mark("prepare noise")
+        for step, timestep in enumerate(schedule.timesteps):
+            plan = self._plan(batch, texts, negatives, step, schedule, plans)
+            velocities = self._denoiser.velocities(
+                state[:split].view_as(video),
+                state[split:].view_as(rows),
+                batch,
+                plan,
+                self._heads.embed_timestep(timestep, self.device),
+            )
+            history[step + 1, :split], history[step + 1, split:] = (part.flatten() for part in velocities)
+            state = torch.where(live > 0, schedule.advance(step, history[: step + 2]), clean)
+            watch.mark("step")
+        return state[:split].view_as(video), state[split:].view_as(rows)
+
+    def _plan(self, batch: Batch, texts, negatives, step: int, schedule: Schedule, plans: dict[tuple, Plan]) -> Plan:
+        """The step's plan; steps that compute the same share it."""
+        timestep = schedule.timesteps[step]
+        guided = tuple(is_guided(request.sampling, step, timestep) for request in batch.requests)
+        # The last step's video velocity moves nothing but the video.
+        last = step == len(schedule.timesteps) - 1
+        videos = tuple(request.video or not last for request in batch.requests)
+        key = (guided, videos)
+        if key not in plans:
+            plans[key] = self._denoiser.plan(batch, texts, negatives, guided, videos)
+        return plans[key]
+
+    def _decode(self, batch: Batch, video: torch.Tensor) -> dict[int, torch.Tensor]:
+        """request -> uint8 frames [T + 1, H, W, 3] on the device, of those who want them."""
+        films, start = {}, 0
+        for place, (request, layout) in enumerate(zip(batch.requests, batch.layouts, strict=True)):
+            if request.video:
+                latents = layout.to_latents(video[start : start + layout.video_tokens])
+                films[place] = self._autoencoder.decode(latents)[0]
+            start += layout.video_tokens
+        return films
+
+
+def _schedule_key(request: EngineRequest) -> tuple[int, float]:
+    return request.sampling.num_inference_steps, request.sampling.flow_shift

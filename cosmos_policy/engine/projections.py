@@ -1,0 +1,117 @@
+"""The generation stream's linear layers: fused where they read the same input, in bf16 or in fp8."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from cosmos_policy.engine.operations import Activation, PlainOperations, Scaled
+from cosmos_policy.errors import UsageError
+
+
+class _Tensors:
+    """What can be carried to another memory: the attributes that hold a projection's numbers."""
+
+    _carried: tuple[str, ...]
+
+    def moved(self, move: Callable[[torch.Tensor], torch.Tensor]):
+        """A copy of this projection whose tensors went through `move`."""
+        other = copy(self)
+        for name in self._carried:
+            if getattr(self, name) is not None:
+                setattr(other, name, move(getattr(self, name)))
+        return other
+
+    def copy_from(self, other) -> None:
+        """Take over the numbers of `other`, of the same shapes, without waiting for the copy."""
+        for name in self._carried:
+            if getattr(self, name) is not None:
+                getattr(self, name).copy_(getattr(other, name), non_blocking=True)
+
+
+class Projection(_Tensors):
+    """Linear layers that read one input, as one product.
+
+    parts: diffusers' modules, whose weights become views of the fused one, so that there is only one copy.
+    """
+
+    fp8 = False
+    _carried = ("weight", "bias")
+
+    def __init__(self, *parts: nn.Linear):
+        self.widths = tuple(part.out_features for part in parts)
+        if len(parts) == 1:
+            self.weight, self.bias = parts[0].weight.data, None if parts[0].bias is None else parts[0].bias.data
+            return
+        self.weight = _fuse([part.weight for part in parts])
+        self.bias = None if parts[0].bias is None else _fuse([part.bias for part in parts])
+
+    def __call__(self, x: Activation) -> torch.Tensor:
+        return functional.linear(x, self.weight, self.bias)
+
+
+
+class Fp8Projection(_Tensors):
+    """The same in 8-bit floating point: one scale for each row of the input and for each output.
+
+    projection: what is quantised; its own weights are let go.
+    """
+
+    fp8 = True
+    _carried = ("weight", "scales", "bias")
+
+    def __init__(self, projection: Projection):
+        self.widths, self.bias = projection.widths, projection.bias
+        scaled = PlainOperations().quantize(projection.weight)
+        self.weight, self.scales, self._dtype = scaled.values, scaled.scales.T.contiguous(), projection.weight.dtype
+
+    def __call__(self, x: Activation) -> torch.Tensor:
+        if not isinstance(x, Scaled):
+            x = PlainOperations().quantize(x)
+        return torch._scaled_mm(
+            x.values,
+            self.weight.T,
+            scale_a=x.scales,
+            scale_b=self.scales,
+            bias=self.bias,
+            out_dtype=self._dtype,
+            use_fast_accum=True,
+        )
+
+
+
+class ModuleProjection:
+    """Modules that some quantiser put in the place of linear layers (official fp8 checkpoints): called as they are."""
+
+    fp8 = False
+
+    def moved(self, move):
+        raise UsageError("A checkpoint that is quantised already cannot be offloaded; leave offload out.")
+
+    def __init__(self, *parts: nn.Module):
+        self._parts = parts
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([part(x) for part in self._parts], dim=-1) if len(self._parts) > 1 else self._parts[0](x)
+
+
+AnyProjection = Projection | Fp8Projection | ModuleProjection
+
+
+def fuse_linears(parts: Sequence[nn.Module]) -> Projection | ModuleProjection:
+    """`parts` as one product where they are plain linear layers, else called one by one."""
+    plain = all(type(part) is nn.Linear and part.weight.dtype.itemsize > 1 for part in parts)
+    return Projection(*parts) if plain else ModuleProjection(*parts)
+
+
+def _fuse(parameters: Sequence[nn.Parameter]) -> torch.Tensor:
+    fused = torch.cat([parameter.data for parameter in parameters])
+    start = 0
+    for parameter in parameters:
+        parameter.data = fused[start : start + parameter.shape[0]]
+        start += parameter.shape[0]
+    return fused

@@ -1,0 +1,134 @@
+"""The generation stream: all layers over a packed stream, on diffusers' weights, attending to text that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from cosmos_policy.engine.attention import Attention
+from cosmos_policy.engine.operations import Heads, Operations
+from cosmos_policy.engine.packing import Pack
+from cosmos_policy.engine.projections import AnyProjection, Fp8Projection, Projection, fuse_linears
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer's generation half. first_norm, second_norm: weights [hidden size]. gated: whether the MLP gates."""
+
+    first_norm: torch.Tensor
+    qkv: AnyProjection
+    heads: Heads
+    out: AnyProjection
+    second_norm: torch.Tensor
+    up: AnyProjection
+    gated: bool
+    down: AnyProjection
+
+
+def take_layers(transformer, fp8: bool) -> list[Layer]:
+    """The generation halves of diffusers' layers, with fused projections, in fp8 where asked."""
+    return [_take_layer(layer, transformer.config.rms_norm_eps, fp8) for layer in transformer.layers]
+
+
+def _take_layer(layer, eps: float, fp8: bool) -> Layer:
+    attention, mlp = layer.self_attn, layer.mlp_moe_gen
+    gated = mlp.hidden_act == "silu"
+    linears = {
+        "qkv": (attention.add_q_proj, attention.add_k_proj, attention.add_v_proj),
+        "out": (attention.to_add_out,),
+        "up": (mlp.gate_proj, mlp.up_proj) if gated else (mlp.up_proj,),
+        "down": (mlp.down_proj,),
+    }
+    projections = {}
+    for name, parts in linears.items():
+        projections[name] = fuse_linears(parts)
+        if fp8 and isinstance(projections[name], Projection):
+            projections[name] = Fp8Projection(projections[name])
+            for part in parts:
+                part.weight.data = part.weight.data.new_empty(0)  # one copy: the fp8 one
+    heads = Heads(
+        attention.num_attention_heads,
+        attention.num_key_value_heads,
+        attention.head_dim,
+        attention.norm_added_q.weight.data,
+        attention.norm_added_k.weight.data,
+        eps,
+    )
+    return Layer(
+        first_norm=layer.input_layernorm_moe_gen.weight.data,
+        second_norm=layer.post_attention_layernorm_moe_gen.weight.data,
+        heads=heads,
+        gated=gated,
+        **projections,
+    )
+
+
+class Layers(Protocol):
+    """A list of layers, or something that brings them over one by one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Layer: ...
+
+    def __iter__(self) -> Iterator[Layer]: ...
+
+
+class Stream:
+    """Runs the layers. eps: of the norms; final_norm: the weight of the norm behind them."""
+
+    def __init__(
+        self, layers: Layers, final_norm: torch.Tensor, eps: float, attention: Attention, operations: Operations
+    ):
+        self.layers, self._final_norm, self._eps = layers, final_norm, eps
+        self._attention, self._operations = attention, operations
+
+    def run(self, hidden: torch.Tensor, pack: Pack) -> torch.Tensor:
+        """hidden: [tokens, hidden size], packed. Returns the needed tokens [needed, hidden size], normalised."""
+        heads, operations = self.layers[0].heads, self._operations
+        buffer = hidden.new_empty(2, pack.key_rows, heads.kv_count, heads.size)
+        keys, values = buffer[0], buffer[1]
+        last = len(self.layers) - 1
+        update = None
+        for index, layer in enumerate(self.layers):
+            fp8 = layer.qkv.fp8
+            if update is None:
+                normed = operations.norm(hidden, layer.first_norm, self._eps, fp8)
+            else:
+                hidden, normed = operations.add_norm(hidden, update, layer.first_norm, self._eps, fp8)
+            _place_text(pack, index, keys, values)
+            query = operations.rotate_heads(layer.qkv(normed), layer.heads, pack.table, pack.slots, keys, values)
+            attended = self._attend(query, keys, values, pack, only_needed=index == last)
+            if index == last:
+                hidden = hidden.index_select(0, pack.needed)
+            update = layer.out(self._operations.quantize(attended) if layer.out.fp8 else attended)
+            hidden, normed = operations.add_norm(hidden, update, layer.second_norm, self._eps, layer.up.fp8)
+            update = layer.down(operations.gate(layer.up(normed), layer.gated, layer.down.fp8))
+        return operations.add_norm(hidden, update, self._final_norm, self._eps, False)[1]
+
+    def _attend(self, query, keys, values, pack: Pack, only_needed: bool) -> torch.Tensor:
+        """[tokens, heads, size] -> [tokens or needed tokens, heads * size], run by run."""
+        attended = []
+        for run in pack.runs:
+            queries = query[run.start : run.stop].unflatten(0, (run.count, run.tokens))
+            if only_needed:
+                queries = queries[:, run.needed :]
+            key, value = (part[run.key_start : run.key_stop].unflatten(0, (run.count, -1)) for part in (keys, values))
+            attended.append(self._attention(queries, key, value).flatten(2).flatten(0, 1))
+        return attended[0] if len(attended) == 1 else torch.cat(attended)
+
+
+def _place_text(pack: Pack, layer: int, keys: torch.Tensor, values: torch.Tensor) -> None:
+    """Copy the texts' keys and values of one layer in front of each branch's tokens."""
+    for run in pack.runs:
+        same = all(text is run.texts[0] for text in run.texts)
+        for buffer, part in ((keys, "keys"), (values, "values")):
+            rows = buffer[run.key_start : run.key_stop].unflatten(0, (run.count, -1))[:, : run.text_tokens]
+            if same:
+                rows.copy_(getattr(run.texts[0], part)[layer])
+            else:
+                for row, text in zip(rows, run.texts, strict=True):
+                    row.copy_(getattr(text, part)[layer])
+

@@ -1,0 +1,83 @@
+"""The parts of a checkpoint that generate, loaded straight onto the device."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan, Cosmos3OmniTransformer
+from diffusers import schedulers as diffusers_schedulers
+from diffusers.utils import logging as diffusers_logging
+from transformers import AutoTokenizer
+
+from cosmos_policy.engine.layout import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """diffusers' modules of one checkpoint.
+
+    tokenizer: transformers'. system_prompt: whether the checkpoint wants a system prompt. native_flow: whether it wants
+    noise levels evenly spaced over the training range.
+    """
+
+    transformer: Cosmos3OmniTransformer
+    vae: AutoencoderKLWan
+    scheduler: Any
+    tokenizer: Any
+    system_prompt: bool = True
+    native_flow: bool = False
+
+    @property
+    def grid(self) -> Grid:
+        """How this network cuts video into tokens."""
+        network, video = self.transformer.config, self.vae.config
+        return Grid(
+            cell_pixels=int(video.scale_factor_spatial),
+            frames_per_latent=int(video.scale_factor_temporal),
+            patch_cells=network.latent_patch_size,
+            channels=network.latent_channel,
+            action_width=network.action_dim if network.action_gen else 0,
+        )
+
+
+def load_parts(folder: Path, device: torch.device, dtype: torch.dtype, offloaded: bool = False) -> Parts:
+    """Read a checkpoint folder in the published layout.
+
+    offloaded: read the transformer into host memory; its parts are brought to `device` as an engine wants them.
+    Official fp8 checkpoints come through diffusers' own quantisers, as their configuration says.
+    """
+    index = json.loads((folder / "model_index.json").read_text())
+    on_device = {"dtype": dtype, "device_map": {"": str(device)}}
+    in_memory = {"dtype": dtype}
+    with _quietly():
+        transformer = Cosmos3OmniTransformer.from_pretrained(
+            folder / "transformer", **(in_memory if offloaded else on_device)
+        )
+        vae = AutoencoderKLWan.from_pretrained(folder / "vae", **on_device)
+    scheduler_class = getattr(diffusers_schedulers, index["scheduler"][1])
+    return Parts(
+        transformer=transformer.eval().requires_grad_(False),
+        vae=vae.eval().requires_grad_(False),
+        scheduler=scheduler_class.from_pretrained(folder / "scheduler"),
+        tokenizer=AutoTokenizer.from_pretrained(folder / "text_tokenizer"),
+        system_prompt=index.get("default_use_system_prompt", True),
+        native_flow=index.get("use_native_flow_schedule", False),
+    )
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """diffusers' loading bar off, and as it was afterwards."""
+    was_on = diffusers_logging.is_progress_bar_enabled()
+    diffusers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_on:
+            diffusers_logging.enable_progress_bar()
