@@ -167,7 +167,8 @@ class Embodiment:
         pose to be reached at the end of step i. Nothing is clipped to the robot's limits.
         """
         unified = self._require_chunk(unified)
-        decoding = Decoding(self._integrate(unified, state))
+        model_poses = self._integrate(unified, state)
+        decoding = Decoding(model_poses, self._tool_poses(model_poses))
         commands: dict[str, np.ndarray] = {}
         for block in self.blocks:
             commands.update(block.decode(unified[:, block.columns], decoding))
@@ -175,8 +176,7 @@ class Embodiment:
 
     def integrate(self, unified: np.ndarray, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Absolute poses, float64 [T+1, 4, 4] a pose block, in the robot's own tool frame; row 0 is the anchor."""
-        model_poses = self._integrate(self._require_chunk(unified), state)
-        return {block.name: block.tool_poses(model_poses[block.name]) for block in self.pose_blocks}
+        return self._tool_poses(self._integrate(self._require_chunk(unified), state))
 
     def count_idle_steps(self, unified: np.ndarray) -> int:
         """The number of steps of a chunk [T, D] in which the robot rests (see `embodiments.idle`)."""
@@ -226,6 +226,9 @@ class Embodiment:
         deltas = np.stack([unified[:, block.columns] for block in self.pose_blocks])
         paths = poses.from_deltas(deltas, anchors)
         return {block.name: path for block, path in zip(self.pose_blocks, paths, strict=True)}
+
+    def _tool_poses(self, model_poses: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {block.name: block.tool_poses(model_poses[block.name]) for block in self.pose_blocks}
 
     def _require_actions(self, actions: np.ndarray) -> np.ndarray:
         actions = np.asarray(actions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -34,27 +34,30 @@ class Chain:
     high: np.ndarray
 
     def forward(self, values: np.ndarray) -> np.ndarray:
-        """Poses of the tip in the base frame, float64 [rows, 4, 4], from joint values [rows, J]."""
-        steps = self.fixed @ self._motions(values)
-        poses = steps[:, 0]
-        for joint in range(1, len(self.joint_names)):
-            poses = poses @ steps[:, joint]
+        """Poses of the tip in the base frame, float64 [rows, 4, 4], from joint values [rows, J].
+
+        A turn follows Rodrigues' formula, R = I + sin(q) K + (1 - cos(q)) K K with K the axis as a cross product.
+        """
+        turns = np.where(self.prismatic, 0.0, values)[..., None, None]
+        slides = (values - turns[..., 0, 0])[..., None, None]
+        resting, by_sine, by_versine, by_slide = self._terms
+        steps = resting + np.sin(turns) * by_sine + (1.0 - np.cos(turns)) * by_versine + slides * by_slide
+        steps = steps.swapaxes(0, 1)
+        poses = steps[0]
+        for step in steps[1:]:
+            poses = poses @ step
         return poses @ self.tip
 
-    def _motions(self, values: np.ndarray) -> np.ndarray:
-        """[rows, J, 4, 4]: rotation by Rodrigues' formula, R = I + sin(q) K + (1 - cos(q)) K K, or a slide."""
-        turns = np.where(self.prismatic, 0.0, values)[..., None, None]
-        slides = np.where(self.prismatic, values, 0.0)
-        rotation = np.eye(3) + np.sin(turns) * self._skew + (1.0 - np.cos(turns)) * self._skew_squared
-        return make_poses(slides[..., None] * self.axes, rotation)
-
-    def __post_init__(self) -> None:
-        skew = np.zeros((len(self.axes), 3, 3))
+    @cached_property
+    def _terms(self) -> tuple[np.ndarray, ...]:
+        """What each joint's step, fixed @ motion, is made of: [J, 4, 4] each."""
+        cross = np.zeros_like(self.fixed)
         x, y, z = self.axes.T
-        skew[:, 0, 1], skew[:, 0, 2], skew[:, 1, 2] = -z, y, -x
-        skew[:, 1, 0], skew[:, 2, 0], skew[:, 2, 1] = z, -y, x
-        object.__setattr__(self, "_skew", skew)
-        object.__setattr__(self, "_skew_squared", skew @ skew)
+        cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -z, y, -x
+        cross[:, 1, 0], cross[:, 2, 0], cross[:, 2, 1] = z, -y, x
+        slide = np.zeros_like(self.fixed)
+        slide[:, :3, 3] = self.axes
+        return self.fixed, self.fixed @ cross, self.fixed @ cross @ cross, self.fixed @ slide
 
 
 def make_chain(links: list[dict], what: str) -> Chain:

@@ -50,12 +50,12 @@ def from_deltas(deltas: np.ndarray, start: np.ndarray) -> np.ndarray:
     Each delta's rotation is projected onto the nearest rotation first: a network's six numbers are never orthonormal.
     Leading axes are paths of their own (several arms at once).
     """
-    steps = make_poses(deltas[..., :3], rotations.to_matrix(deltas[..., 3:9], "rot6d"))
-    path = np.empty((*steps.shape[:-3], steps.shape[-3] + 1, 4, 4))
-    path[..., 0, :, :] = start
-    for index in range(steps.shape[-3]):
-        np.matmul(path[..., index, :, :], steps[..., index, :, :], out=path[..., index + 1, :, :])
-    return path
+    steps = np.moveaxis(make_poses(deltas[..., :3], rotations.to_matrix(deltas[..., 3:9], "rot6d")), -3, 0)
+    path = np.empty((len(steps) + 1, *steps.shape[1:]))
+    path[0] = start
+    for index, step in enumerate(steps):
+        np.matmul(path[index], step, out=path[index + 1])
+    return np.moveaxis(path, 0, -3)
 
 
 def to_anchored_deltas(poses: np.ndarray) -> np.ndarray:

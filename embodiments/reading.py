@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 import numpy as np
 
@@ -14,6 +14,15 @@ from embodiments.trajectory import Trajectory, as_instant, as_rows, pick
 
 class Reader(ABC):
     """Gives the rows of a field: instants 0..T for poses, and the T rows that go with the T steps."""
+
+    def __init__(self) -> None:
+        self._derived: dict[Hashable, np.ndarray] = {}
+
+    def derived(self, owner: Hashable, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """`compute()`, once for all blocks that ask with an equal `owner`: three tips stand on one base."""
+        if owner not in self._derived:
+            self._derived[owner] = compute()
+        return self._derived[owner]
 
     @abstractmethod
     def instants(self, field: Field) -> np.ndarray:
@@ -28,6 +37,7 @@ class TrajectoryReader(Reader):
     """Reads a recorded trajectory of `num_steps` steps, checking every length on the way."""
 
     def __init__(self, trajectory: Trajectory, fields: tuple[Field, ...], pose_fields: tuple[Field, ...]) -> None:
+        super().__init__()
         if not isinstance(trajectory, Trajectory):
             raise EmbodimentError(
                 f"a recording must be an embodiments.Trajectory(states=..., commands=...), "
@@ -77,6 +87,7 @@ class InstantReader(Reader):
     """Reads the present state: one instant, where states and last commands share one dictionary."""
 
     def __init__(self, state: Mapping[str, np.ndarray]) -> None:
+        super().__init__()
         self._state = state
 
     def instants(self, field: Field) -> np.ndarray:

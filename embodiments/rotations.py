@@ -12,6 +12,7 @@ scipy is imported by the first call that needs it: it takes longer to load than 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -70,26 +71,30 @@ def _rot6d_to_matrix(rot6d: np.ndarray) -> np.ndarray:
     it equals the SVD projection for every a, b that span a plane, at a tenth of the price. Rows that do not span a
     plane go through the SVD.
     """
-    first, second = rot6d[..., :3], rot6d[..., 3:]
-    normal = _cross(first, second)
-    area = np.sqrt((normal * normal).sum(axis=-1, keepdims=True))
-    squares = (rot6d * rot6d).sum(axis=-1, keepdims=True)
+    # One contiguous row a component: many short numpy calls on strided columns would cost five times as much.
+    a0, a1, a2, b0, b1, b2 = components = np.ascontiguousarray(rot6d.reshape(-1, 6).T)
+    n0, n1, n2 = a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0
+    area = np.sqrt(n0 * n0 + n1 * n1 + n2 * n2)
+    squares = (components * components).sum(axis=0)
     flat = area <= _SMALLEST_AREA * squares + np.finfo(np.float64).tiny
     any_flat = bool(flat.any())
     if any_flat:
         area = np.where(flat, 1.0, area)
-    normal_unit = normal / area
-    # |a + b x n|^2 = |b + n x a|^2 = |a|^2 + |b|^2 + 2 |a x b|, once the two are orthogonal.
-    length = np.sqrt(squares + 2.0 * area)
-    matrix = np.empty((*rot6d.shape[:-1], 3, 3))
-    matrix[..., 0] = (first + _cross(second, normal_unit)) / length
-    matrix[..., 1] = (second + _cross(normal_unit, first)) / length
-    matrix[..., 2] = normal_unit
+    n0, n1, n2 = n0 / area, n1 / area, n2 / area
+    # |a + b x n|^2 = |b + n x a|^2 = |a|^2 + |b|^2 + 2 |a x b|: both columns are divided by the same length.
+    shorter = 1.0 / np.sqrt(squares + 2.0 * area)
+    matrix = np.empty((len(area), 3, 3))
+    matrix[:, 0, 0] = (a0 + b1 * n2 - b2 * n1) * shorter
+    matrix[:, 1, 0] = (a1 + b2 * n0 - b0 * n2) * shorter
+    matrix[:, 2, 0] = (a2 + b0 * n1 - b1 * n0) * shorter
+    matrix[:, 0, 1] = (b0 + n1 * a2 - n2 * a1) * shorter
+    matrix[:, 1, 1] = (b1 + n2 * a0 - n0 * a2) * shorter
+    matrix[:, 2, 1] = (b2 + n0 * a1 - n1 * a0) * shorter
+    matrix[:, 0, 2], matrix[:, 1, 2], matrix[:, 2, 2] = n0, n1, n2
     if any_flat:
-        rows = flat[..., 0]
-        raw = np.stack([first[rows], second[rows], normal[rows]], axis=-1)
-        matrix[rows] = project_to_rotation(raw)
-    return matrix
+        first, second = components[:3, flat].T, components[3:, flat].T
+        matrix[flat] = project_to_rotation(np.stack([first, second, np.cross(first, second)], axis=-1))
+    return matrix.reshape(*rot6d.shape[:-1], 3, 3)
 
 
 def _matrix_to_euler_xyz(matrix: np.ndarray) -> np.ndarray:
@@ -98,7 +103,7 @@ def _matrix_to_euler_xyz(matrix: np.ndarray) -> np.ndarray:
     Near the singularity (pitch = +-pi/2) the usual formulas read roll and yaw from noise, each for itself; scipy
     switches there to yaw = 0 with a warning and an error of up to 1e-7 rad. Here an error in yaw is made good by roll.
     """
-    if np.abs(np.swapaxes(matrix, -1, -2) @ matrix - np.eye(3)).max(initial=0.0) > _ORTHONORMAL:
+    if not _is_orthonormal(matrix):
         matrix = _scipy().from_matrix(matrix.reshape(-1, 3, 3)).as_matrix().reshape(matrix.shape)
     yaw = np.arctan2(matrix[..., 1, 0], matrix[..., 0, 0])
     sine, cosine = np.sin(yaw), np.cos(yaw)
@@ -124,7 +129,9 @@ def _quaternion_to_matrix(quaternion: np.ndarray) -> np.ndarray:
 
 
 def _matrix_to_quaternion(matrix: np.ndarray) -> np.ndarray:
-    return _scipy().from_matrix(matrix.reshape(-1, 3, 3)).as_quat().reshape(*matrix.shape[:-2], 4)
+    # scipy orthonormalises every matrix by SVD unless it is told (since 1.17) that there is no need.
+    told = {"assume_valid": True} if _knows_assume_valid() and _is_orthonormal(matrix) else {}
+    return _scipy().from_matrix(matrix.reshape(-1, 3, 3), **told).as_quat().reshape(*matrix.shape[:-2], 4)
 
 
 def _axis_angle_to_matrix(axis_angle: np.ndarray) -> np.ndarray:
@@ -139,13 +146,15 @@ def _matrix_to_rot6d(matrix: np.ndarray) -> np.ndarray:
     return np.concatenate([matrix[..., :, 0], matrix[..., :, 1]], axis=-1)
 
 
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    # numpy.cross spends most of its time on checks; this runs twice for every decoded row.
-    out = np.empty(np.broadcast_shapes(a.shape, b.shape))
-    out[..., 0] = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
-    out[..., 1] = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
-    out[..., 2] = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-    return out
+def _is_orthonormal(matrix: np.ndarray) -> bool:
+    return np.abs(np.swapaxes(matrix, -1, -2) @ matrix - np.eye(3)).max(initial=0.0) <= _ORTHONORMAL
+
+
+@cache
+def _knows_assume_valid() -> bool:
+    import scipy
+
+    return tuple(int(part) for part in scipy.__version__.split(".")[:2]) >= (1, 17)
 
 
 def _scipy() -> type:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from embodiments import rotations
 from embodiments.columns import Column, Field
 from embodiments.errors import EmbodimentError
 from embodiments.reading import Reader
@@ -15,9 +17,17 @@ from embodiments.reading import Reader
 
 @dataclass(frozen=True, eq=False)
 class Decoding:
-    """What a block may need beside its own columns: the integrated poses, in the model's frame, by block name."""
+    """What a block may need beside its own columns: integrated paths [T+1, 4, 4] by block name, of the model's
+    frames and of the robot's own tool frames."""
 
     model_poses: Mapping[str, np.ndarray]
+    tool_poses: Mapping[str, np.ndarray]
+
+    @cached_property
+    def tool_quaternions(self) -> dict[str, np.ndarray]:
+        """Quaternions xyzw [T, 4] of the tool paths: one call of scipy for all arms is as dear as for one."""
+        turned = np.stack([path[1:, :3, :3] for path in self.tool_poses.values()])
+        return dict(zip(self.tool_poses, rotations.from_matrix(turned, "quaternion_xyzw"), strict=True))
 
 
 @dataclass(frozen=True, eq=False)

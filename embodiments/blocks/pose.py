@@ -71,17 +71,14 @@ class PoseBlock(Block):
 
     def decode(self, unified: np.ndarray, decoding: Decoding) -> dict[str, np.ndarray]:
         """`<name>_position` [T, 3] m, `<name>_quaternion_xyzw` [T, 4], and the pose as the robot's own data hold it."""
-        model = decoding.model_poses[self.name][1:]
-        tool = self.tool_poses(model)
-        commands = _position_and_quaternion(self.name, tool)
+        tool = decoding.tool_poses[self.name][1:]
+        commands = {
+            f"{self.name}_position": tool[:, :3, 3].copy(),
+            f"{self.name}_quaternion_xyzw": decoding.tool_quaternions[self.name],
+            **self.source.commands(tool),
+        }
         if self.model_frame:
-            commands.update(_position_and_quaternion(self.model_frame, model))
-        commands.update(self.source.commands(tool))
+            model = decoding.model_poses[self.name][1:]
+            commands[f"{self.model_frame}_position"] = model[:, :3, 3].copy()
+            commands[f"{self.model_frame}_quaternion_xyzw"] = rotations.from_matrix(model[:, :3, :3], "quaternion_xyzw")
         return commands
-
-
-def _position_and_quaternion(name: str, poses: np.ndarray) -> dict[str, np.ndarray]:
-    return {
-        f"{name}_position": poses[:, :3, 3].copy(),
-        f"{name}_quaternion_xyzw": rotations.from_matrix(poses[:, :3, :3], "quaternion_xyzw"),
-    }

@@ -59,7 +59,18 @@ class BasePose:
         # In examples the base stands still at the world's origin: driving is the exception.
         return tuple(replace(field, sample=partial(_at_rest, rest)) for field, rest in zip(parts, _REST, strict=True))
 
+    def motion(self, reader: Reader) -> np.ndarray:
+        """How the base has moved since instant 0, inv(B_0) B_t, float64 [rows, 4, 4]."""
+        return reader.derived(self, lambda: self._motion(reader))
+
+    def _motion(self, reader: Reader) -> np.ndarray:
+        poses = self.poses(reader)
+        if len(poses) == 1:
+            return np.eye(4)[None]
+        return invert(poses[0]) @ poses
+
     def poses(self, reader: Reader) -> np.ndarray:
+        """Poses of the base in the world, float64 [rows, 4, 4]."""
         position, rotation = (reader.instants(field) for field in self.fields)
         unturned = np.linalg.norm(rotation, axis=-1, keepdims=True) < 1e-8
         rotation = np.where(unturned, np.array([0.0, 0.0, 0.0, 1.0]), rotation)
@@ -78,8 +89,7 @@ class MobileChainPose(PoseSource):
         return (*self.chain_pose.fields, *self.base.fields)
 
     def poses(self, reader: Reader) -> np.ndarray:
-        base = self.base.poses(reader)
-        return invert(base[0]) @ base @ self.chain_pose.poses(reader)
+        return self.base.motion(reader) @ self.chain_pose.poses(reader)
 
 
 def _at_rest(values: tuple[float, ...], rows: int, generator: np.random.Generator) -> np.ndarray:

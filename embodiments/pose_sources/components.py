@@ -78,6 +78,9 @@ class PoseParts(PoseSource):
         )  # fmt: skip
 
     def poses(self, reader: Reader) -> np.ndarray:
+        return reader.derived(self, lambda: self._read(reader))
+
+    def _read(self, reader: Reader) -> np.ndarray:
         position, rotation = (reader.instants(field) for field in self.fields)
         return make_poses(position, rotations.to_matrix(rotation, self.representation))
 

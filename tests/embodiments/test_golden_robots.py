@@ -95,7 +95,7 @@ def fingertips(embodiment, arrays, case, unified, paths, what) -> None:
         key = f"inv_fingertips_world_{side}"
         if key in arrays:
             block = next(block for block in embodiment.blocks if block.name == f"{side}_fingertips")
-            ours = block.decode(unified[:, block.columns], Decoding(paths))[f"{side}_fingertips_world"]
+            ours = block.decode(unified[:, block.columns], Decoding(paths, {}))[f"{side}_fingertips_world"]
             close(ours, arrays[key][case], ACTION_TOLERANCE, f"{what} {side} finger tips")
 
 
