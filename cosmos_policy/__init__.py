@@ -6,6 +6,7 @@
 Importing this package imports no torch: a robot's computer needs none.
 """
 
+from cosmos_policy.client import ActionChunkBroker, connect
 from cosmos_policy.errors import Failure, UsageError
 from cosmos_policy.loading import load
 from cosmos_policy.types import (
@@ -21,6 +22,7 @@ from cosmos_policy.world_action_model import ModelInfo, WorldActionModel
 
 __all__ = [
     "ActionChunk",
+    "ActionChunkBroker",
     "Failure",
     "ForwardDynamicsRequest",
     "InverseDynamicsRequest",
@@ -31,5 +33,6 @@ __all__ = [
     "Sampling",
     "UsageError",
     "WorldActionModel",
+    "connect",
     "load",
 ]

@@ -1,0 +1,123 @@
+"""``cosmos-policy serve``: every mode on one port."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosmos_policy.errors import UsageError
+
+GROUP = "Scheduling"
+SAFETY = "Security"
+
+
+def serve(
+    embodiment: Annotated[str, typer.Option(help="The robot: a name, or a robot file.")],
+    checkpoint: Annotated[str | None, typer.Option(help="tiny, a folder, or a hub id.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one and logs it.")] = 8000,
+    device: Annotated[
+        str | None, typer.Option(help='"cpu", "cuda", "cuda:1"; default: CUDA where there is one.')
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub id.")] = None,
+    like: Annotated[str | None, typer.Option(help="The known checkpoint whose habits this one has.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the model.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Where sessions without a seed of their own start.")] = 0,
+    missing_views: Annotated[
+        str, typer.Option(help="refuse, or blank: cameras that a client lacks are black.")
+    ] = "refuse",
+    max_queue: Annotated[int, typer.Option(min=1, help="Requests that may wait.", rich_help_panel=GROUP)] = 128,
+    max_batch: Annotated[int, typer.Option(min=1, help="Requests computed together.", rich_help_panel=GROUP)] = 8,
+    deadline_ms: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="From capture to answer, for requests that name none.", rich_help_panel=GROUP),
+    ] = None,
+    batch_wait_ms: Annotated[
+        float, typer.Option(min=0.0, help="How long an idle worker waits for more.", rich_help_panel=GROUP)
+    ] = 0.0,
+    worker_timeout_s: Annotated[
+        float, typer.Option(min=1.0, help="A batch that takes longer counts as hung.", rich_help_panel=GROUP)
+    ] = 900.0,
+    drain_s: Annotated[
+        float, typer.Option(min=0.0, help="At shutdown, for what still runs.", rich_help_panel=GROUP)
+    ] = 30.0,
+    api_key_file: Annotated[
+        Path | None, typer.Option(help="One key a line (key, or name:key).", rich_help_panel=SAFETY)
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate (PEM).", rich_help_panel=SAFETY)] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM).", rich_help_panel=SAFETY)] = None,
+    allowed_local_media_path: Annotated[
+        Path | None, typer.Option(help="The folder that paths in requests may point into.", rich_help_panel=SAFETY)
+    ] = None,
+    allow_private_urls: Annotated[
+        bool, typer.Option(help="URLs in requests may lead to private addresses.", rich_help_panel=SAFETY)
+    ] = False,
+    allowed_origin: Annotated[
+        list[str] | None, typer.Option(help="Other web pages that may call (repeatable).", rich_help_panel=SAFETY)
+    ] = None,
+    max_message_mib: Annotated[
+        int, typer.Option(min=1, max=1024, help="Largest message in MiB.", rich_help_panel=SAFETY)
+    ] = 64,
+    replay_dataset: Annotated[
+        Path | None,
+        typer.Option(help="Serve a LeRobot dataset's recorded actions; no model.", rich_help_panel="Rehearsal"),
+    ] = None,
+    replay_episode: Annotated[int, typer.Option(min=0, help="Which episode.", rich_help_panel="Rehearsal")] = 0,
+    inject_latency: Annotated[
+        float, typer.Option(min=0.0, help="Milliseconds added to every computation.", rich_help_panel="Rehearsal")
+    ] = 0.0,
+) -> None:
+    """Serve a checkpoint for one robot: WebSocket, REST, and an OpenAI-compatible surface, on one port.
+
+    Example: cosmos-policy serve --checkpoint tiny --embodiment droid --port 8000
+    """
+    from cosmos_policy.server.keys import read_keys
+    from cosmos_policy.server.settings import MEBIBYTE, Limits, ModelSource, Scheduling, Security, ServerSettings
+    from cosmos_policy.server.transport.run import serve as run
+
+    _check(tls_cert, tls_key, allowed_local_media_path, missing_views)
+    if (checkpoint is None) == (replay_dataset is None):
+        raise UsageError("Say what to serve: --checkpoint (tiny is built in) or --replay-dataset, and not both.")
+    if replay_dataset is not None:
+        options = {"dataset": str(replay_dataset.resolve()), "embodiment": embodiment, "episode": replay_episode}
+        model = ModelSource("cosmos_policy.server.sources.replay:load", options)
+    else:
+        options = {"checkpoint": checkpoint, "device": device, "dtype": dtype, "revision": revision, "like": like}
+        model = ModelSource("cosmos_policy.server.sources.checkpoint:load", options)
+    settings = ServerSettings(
+        model=model,
+        embodiment=embodiment,
+        host=host,
+        port=port,
+        seed=seed,
+        missing_views=missing_views,
+        inject_latency_ms=inject_latency,
+        threads=threads,
+        limits=Limits(message_bytes=max_message_mib * MEBIBYTE),
+        scheduling=Scheduling(max_queue, max_batch, deadline_ms, batch_wait_ms, worker_timeout_s, drain_s),
+        security=Security(
+            api_keys={} if api_key_file is None else read_keys(api_key_file),
+            tls_certificate=tls_cert,
+            tls_key=tls_key,
+            media_folder=allowed_local_media_path,
+            allow_private_urls=allow_private_urls,
+            allowed_origins=tuple(allowed_origin or ()),
+        ),
+    )
+    run(settings)
+
+
+def _check(certificate: Path | None, key: Path | None, folder: Path | None, missing_views: str) -> None:
+    """Raise one sentence for what cannot be, before anything is loaded."""
+    if (certificate is None) != (key is None):
+        raise UsageError("TLS needs both --tls-cert and --tls-key.")
+    for path, option in ((certificate, "--tls-cert"), (key, "--tls-key")):
+        if path is not None and not path.is_file():
+            raise UsageError(f"{option} {path} is not a file.")
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"--allowed-local-media-path {folder} is not a folder.")
+    if missing_views not in ("refuse", "blank"):
+        raise UsageError(f"--missing-views must be refuse or blank, not {missing_views!r}.")

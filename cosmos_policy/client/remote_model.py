@@ -1,0 +1,137 @@
+"""``cosmos_policy.connect``: the calls of a world-action model, computed by a server."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import embodiments
+from cosmos_policy.client.connection import Connection, Patience, as_error
+from cosmos_policy.errors import UsageError
+from cosmos_policy.types import (
+    ActionChunk,
+    ForwardDynamicsRequest,
+    InverseDynamicsRequest,
+    PolicyRequest,
+    Rollout,
+    Sampling,
+)
+from cosmos_policy.wire.contract import PROTOCOL, describe_embodiment, require_agreement
+from cosmos_policy.wire.messages import CALLS, decode_answer, encode_request, read_sampling
+from cosmos_policy.world_action_model import ModelInfo, WorldActionModel
+
+
+def connect(
+    url: str,
+    *,
+    api_key: str | None = None,
+    embodiment: Any = None,
+    deadline_ms: float | None = None,
+    timeout_s: float = 60.0,
+    connect_timeout_s: float = 10.0,
+    certificate_file: str | None = None,
+) -> RemoteModel:
+    """Connect to a server; the model that comes back is called like one from :func:`cosmos_policy.load`.
+
+    url: "ws://host:port" ("wss", "http" and "https" too). api_key: where the server wants one.
+    embodiment: name or object; where it is given, its contract with the server is checked now, else at its first call.
+    deadline_ms: from the capture of an observation, milliseconds within which its answer is of use: what cannot make it
+        is refused and not computed. None takes the server's setting.
+    timeout_s: for one answer. connect_timeout_s: for a connection, tries with growing pauses included.
+    certificate_file: the authority to trust for wss, where it is not a public one.
+    Raises ``ServerUnreachable`` where nobody answers, and :class:`UsageError` in one sentence where the two sides
+    do not agree.
+    """
+    connection = Connection(url, api_key, Patience(connect_timeout_s, timeout_s), certificate_file)
+    model = RemoteModel(connection, deadline_ms)
+    if embodiment is not None:
+        model.check(embodiment)
+    return model
+
+
+class RemoteModel(WorldActionModel):
+    """A model at the other end of a wire. Made by :func:`cosmos_policy.connect`."""
+
+    def __init__(self, connection: Connection, deadline_ms: float | None = None):
+        self._connection, self._deadline_ms = connection, deadline_ms
+        self._session_id = uuid.uuid4().hex
+        self._agreed: set[str] = set()
+        self._reset_next = False
+        self.contract: Mapping[str, Any] = connection.get("/info")
+        """What the server says at ``/info``: the embodiment, its units, shapes and views, the model and its hashes."""
+        if self.contract.get("protocol") != PROTOCOL:
+            raise UsageError(
+                f"{connection.address} speaks version {self.contract.get('protocol')} of the protocol, this client "
+                f"version {PROTOCOL}: install the same version on both sides."
+            )
+        told = dict(self.contract["model"])
+        known = {field.name for field in fields(ModelInfo)}
+        told["sampling"] = read_sampling(told["sampling"], "sampling")
+        told["notes"] = tuple(told["notes"])
+        self.info = ModelInfo(**{name: value for name, value in told.items() if name in known})
+
+    def check(self, embodiment: Any) -> embodiments.Embodiment:
+        """Compare the robot here with the one that the server serves; raise one sentence where they differ."""
+        known = embodiments.get(embodiment) if isinstance(embodiment, str) else embodiment
+        shipped = known.name in embodiments.names() and embodiments.get(known.name).normalizer is known.normalizer
+        mark = f"{known.name} {id(known.normalizer)}"
+        if mark not in self._agreed:
+            require_agreement(
+                describe_embodiment(known),
+                self.contract["embodiment"],
+                self._connection.address,
+                own_normalizer=not shipped,
+            )
+            self._agreed.add(mark)
+        return known
+
+    def sampling_for(self, embodiment: Any, sampling: Sampling | None = None) -> Sampling:
+        """`sampling` with every None filled in, as the server would run a call with this embodiment."""
+        self.check(embodiment)
+        return (sampling or Sampling()).over(read_sampling(self.contract["sampling"], "sampling"))
+
+    def reset(self) -> None:
+        """A new episode: the server forgets this session's instruction and last chunk with the next request."""
+        self._reset_next = True
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _run_policy(self, requests: Sequence[PolicyRequest]) -> list[ActionChunk]:
+        return self._run("policy", requests)
+
+    def _run_inverse_dynamics(self, requests: Sequence[InverseDynamicsRequest]) -> list[ActionChunk]:
+        return self._run("inverse_dynamics", requests)
+
+    def _run_forward_dynamics(self, requests: Sequence[ForwardDynamicsRequest]) -> list[Rollout]:
+        return self._run("forward_dynamics", requests)
+
+    def _run(self, name: str, requests: Sequence[Any]) -> list[Any]:
+        """One message for all of them, so that the server can compute them together; the first failure is raised."""
+        started = time.perf_counter()
+        for request in requests:
+            self.check(request.embodiment)
+        message: dict[str, Any] = {
+            "call": name,
+            "requests": [encode_request(request) for request in requests],
+            "session_id": self._session_id,
+        }
+        if self._deadline_ms is not None:
+            message["deadline_ms"] = self._deadline_ms
+        if self._reset_next:
+            message["reset"] = True
+        answers = self._connection.exchange(message)
+        self._reset_next = False
+        round_trip_ms = 1e3 * (time.perf_counter() - started)
+        return [self._decode(name, answer, round_trip_ms) for answer in answers]
+
+    def _decode(self, name: str, answer: Mapping[str, Any], round_trip_ms: float) -> ActionChunk | Rollout:
+        if "error" in answer:
+            raise as_error(answer["error"])
+        found = dict(answer["answer"])
+        found["timing"] = {**found.get("timing", {}), "round_trip": round_trip_ms}
+        return decode_answer(CALLS[name], found)

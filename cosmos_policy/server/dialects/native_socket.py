@@ -1,0 +1,133 @@
+"""WebSocket ``/v1/actions/socket``: our own client. Typed requests, one or many a message; msgpack both ways.
+
+A message is ``{"id", "call", "requests": [...], "session_id", "age_ms", "deadline_ms"}``; the reply
+``{"id", "answers": [{"answer": ...} or {"error": {...}}]}``. All requests of a message are queued together, so that
+they can be computed in one batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, WebSocket
+
+from cosmos_policy.server.dialects.rest import Envelope, read_envelope
+from cosmos_policy.server.errors import Invalid, Refusal
+from cosmos_policy.server.service import Service, new_group
+from cosmos_policy.server.transport.websocket import Conversation, hold
+from cosmos_policy.wire.arrays import packb, unpackb
+from cosmos_policy.wire.contract import PROTOCOL
+from cosmos_policy.wire.messages import CALLS, Call, decode_request, encode_answer, read_whole
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One message, read. requests: typed, or what was wrong with it."""
+
+    message_id: int
+    call: Call
+    requests: list[Any]
+    envelope: Envelope
+    reset: bool
+
+
+def routes(service: Service) -> APIRouter:
+    """The socket of ``cosmos_policy.connect``."""
+    router = APIRouter()
+
+    @router.websocket("/v1/actions/socket")
+    async def socket(websocket: WebSocket) -> None:
+        await hold(websocket, NativeConversation(service, websocket.state.owner), service)
+
+    return router
+
+
+class NativeConversation(Conversation):
+    """One connection. Sessions belong to the API key and the session id, so that a reconnected client goes on."""
+
+    def __init__(self, service: Service, owner: str):
+        self._service, self._owner = service, owner
+
+    def greeting(self) -> bytes:
+        """The protocol's version; the contract is at ``/info``."""
+        return packb({"protocol": PROTOCOL, "embodiment": self._service.embodiment.name})
+
+    def read(self, frame: bytes | str) -> Heard:
+        """In a thread: unpack and check."""
+        if isinstance(frame, str):
+            raise Invalid("A text frame came; this wire takes msgpack in binary frames.")
+        message = unpackb(frame)
+        if not isinstance(message, dict) or not all(isinstance(key, str) for key in message):
+            raise Invalid("A message must be a map.")
+        message_id = read_whole(message.pop("id", 0), "id")
+        reset = message.pop("reset", False)
+        call = CALLS.get(str(message.pop("call", "policy"))[:60])
+        requests = message.pop("requests", [])
+        if call is None or not isinstance(requests, list) or not isinstance(reset, bool):
+            raise Invalid(f"A message needs call (one of {', '.join(CALLS)}) and requests, a list of maps.")
+        if len(requests) > self._service.settings.limits.batch_items:
+            most = self._service.settings.limits.batch_items
+            raise Invalid(f"{len(requests)} requests came in one message; at most {most} are taken.")
+        envelope = read_envelope(message, self._owner, "native")
+        if message:
+            raise Invalid(f"A message has no field {str(next(iter(message)))[:60]!r}.")
+        return Heard(message_id, call, [_typed(call, each) for each in requests], envelope, reset)
+
+    async def reply(self, heard: Heard) -> bytes:
+        """All answers of one message."""
+        caller = heard.envelope.caller
+        if heard.reset and caller.session_id is not None:
+            self._service.sessions.reset(caller.owner, caller.session_id)
+        group = new_group()
+        waiting = [asyncio.ensure_future(self._one(heard, request, group)) for request in heard.requests]
+        try:
+            answers = await asyncio.gather(*waiting)
+        finally:
+            for task in waiting:
+                task.cancel()
+        reply = {"id": heard.message_id, "answers": answers}
+        heavy = any("video" in each.get("answer", {}) or "frames" in each.get("answer", {}) for each in answers)
+        return await asyncio.to_thread(packb, reply) if heavy else packb(reply)
+
+    def refusal(self, reason: Exception, retry_after_s: float | None) -> bytes:
+        """A message that could not be read at all."""
+        return packb({"id": None, "error": _error(reason)})
+
+    def closed(self) -> None:
+        """Sessions outlive the connection."""
+
+    async def _one(self, heard: Heard, request: Any, group: int) -> dict[str, Any]:
+        if isinstance(request, Exception):
+            return {"error": _error(request)}
+        try:
+            envelope = heard.envelope
+            answer = await self._service.call(
+                heard.call.name,
+                request,
+                envelope.caller,
+                envelope.timeliness,
+                continuation=envelope.continuation,
+                group=group,
+            )
+        except Refusal as refusal:
+            return {"error": _error(refusal)}
+        return {"answer": encode_answer(answer)}
+
+
+def _typed(call: Call, message: Any) -> Any:
+    try:
+        return decode_request(call, message)
+    except ValueError as error:
+        return Invalid(str(error))
+
+
+def _error(reason: Exception) -> dict[str, Any]:
+    refusal = reason if isinstance(reason, Refusal) else Invalid(str(reason))
+    return {
+        "status": refusal.status,
+        "code": refusal.code,
+        "message": str(refusal),
+        "retry_after_s": refusal.retry_after_s,
+    }

@@ -1,0 +1,148 @@
+"""The OpenAPI description of the action calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cosmos_policy.wire.messages import LARGEST_SEED, MAX_TEXT, Call
+
+_NUMBERS = {"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "array", "items": {}}]}}
+_ARRAY = {
+    "type": "object",
+    "required": ["dtype", "shape", "data"],
+    "additionalProperties": False,
+    "properties": {
+        "dtype": {"type": "string", "examples": ["<f4", "|u1"]},
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "maxItems": 6},
+        "data": {"type": "string", "contentEncoding": "base64"},
+    },
+}
+_PICTURE = {
+    "anyOf": [{"type": "string", "description": "PNG, JPEG or WebP in base64, or a data: or http(s): URL"}, _ARRAY]
+}
+_CLIP = {
+    "anyOf": [
+        {"type": "string", "description": "a video in base64, or a data: or http(s): URL"},
+        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        _ARRAY,
+    ]
+}
+_STATE = {
+    "type": "object",
+    "description": "state name -> numbers, as GET /info lists them",
+    "additionalProperties": {"anyOf": [{"type": "number"}, _NUMBERS, _ARRAY]},
+}
+_ROWS = {"anyOf": [_NUMBERS, _ARRAY], "description": "[rows, D], unified SI units"}
+_SAMPLING = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "num_inference_steps": {"type": "integer", "minimum": 1, "maximum": 2000},
+        "guidance_scale": {"type": "number"},
+        "flow_shift": {"type": "number"},
+        "resolution_tier": {"type": "integer", "enum": [256, 480, 704, 720, 768]},
+        "guidance_interval": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+        "guidance_steps": {"type": "integer", "minimum": 0, "maximum": 2000},
+    },
+}
+_COMMON = {
+    "embodiment": {"type": "string", "description": "checked against the served one"},
+    "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED},
+    "sampling": _SAMPLING,
+    "session_id": {"type": "string", "minLength": 1, "maxLength": 200},
+    "age_ms": {"type": "number", "minimum": 0, "description": "age of the observation when it was sent"},
+    "deadline_ms": {
+        "type": "number",
+        "minimum": 1,
+        "description": "from capture; an answer later than this is useless",
+    },
+}
+_TEXT = {"type": "string", "maxLength": MAX_TEXT}
+_REQUESTS: dict[str, dict[str, Any]] = {
+    "policy": {
+        "required": ["observation", "instruction"],
+        "properties": {
+            "observation": {
+                "type": "object",
+                "required": ["images"],
+                "additionalProperties": False,
+                "properties": {
+                    "images": {"type": "object", "additionalProperties": _PICTURE},
+                    "state": {"anyOf": [_STATE, {"type": "null"}]},
+                    "stamp": {"type": "number", "description": "capture time on your clock, s; comes back unchanged"},
+                },
+            },
+            "instruction": _TEXT,
+            "chunk_size": {"type": "integer", "minimum": 1, "maximum": 1024},
+            "video": {"type": "boolean"},
+            "prefix": _ROWS,
+            "history": _ROWS,
+            "executed_steps": {"type": "integer", "minimum": 0, "maximum": 1024},
+            "prefix_steps": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 1024,
+                "description": "continue the session's last chunk: so many rows after executed_steps are settled",
+            },
+            **_COMMON,
+        },
+    },
+    "inverse_dynamics": {
+        "required": ["frames"],
+        "properties": {"frames": _CLIP, "state": _STATE, "instruction": _TEXT, **_COMMON},
+    },
+    "forward_dynamics": {
+        "required": ["frame", "actions"],
+        "properties": {
+            "frame": _PICTURE,
+            "actions": _ROWS,
+            "state": _STATE,
+            "instruction": _TEXT,
+            **_COMMON,
+        },
+    },
+}
+_REASON = {"message": {"type": "string"}, "type": {"type": "string"}, "code": {"type": "string"}, "param": {}}
+ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "object", "properties": _REASON}}}
+#: status -> what it means here
+REFUSALS = {
+    400: "The request does not fit; the message says what was expected",
+    401: "An API key is needed",
+    403: "Not allowed",
+    404: "Not there",
+    409: "A newer observation of the session came first, or the job is not ready",
+    413: "Larger than a limit",
+    415: "A media type that is not read here",
+    501: "A mode that is not loaded",
+    502: "The model failed",
+    503: "Overloaded, loading or restarting; Retry-After says when to ask again",
+    504: "The observation is, or would be, too old",
+}
+
+
+def refusals(*statuses: int) -> dict[str, Any]:
+    """OpenAPI responses for those refusals (all where none are named)."""
+    chosen = statuses or tuple(REFUSALS)
+    return {
+        str(status): {"description": REFUSALS[status], "content": {"application/json": {"schema": ERROR}}}
+        for status in chosen
+    }
+
+
+def operation(call: Call) -> dict[str, Any]:
+    """requestBody and responses of one call."""
+    schema = {"type": "object", "additionalProperties": False, **_REQUESTS[call.name]}
+    answer = {"type": "object", "description": f"{call.answer.__name__}, with info.serving"}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": schema},
+                "application/msgpack": {"schema": {"type": "string", "format": "binary"}},
+            },
+        },
+        "responses": {
+            "200": {"description": "The answer", "content": {"application/json": {"schema": answer}}},
+            **refusals(),
+        },
+    }

@@ -1,0 +1,49 @@
+"""One request on its way through the queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+ROBOT, JOB = 0, 1
+
+
+@dataclass(frozen=True)
+class Computed:
+    """An answer and what it took: waiting, and the whole batch of that size in the worker."""
+
+    answer: Any
+    queue_ms: float
+    compute_ms: float
+    batch_size: int
+
+
+@dataclass(eq=False)
+class Ticket:
+    """call: the call's name. request: typed, complete. shape: requests of equal call and shape may be batched.
+
+    session: who asks; a newer ticket of the same session takes the place of a waiting one, unless both came in one
+    message (`group`). captured_s: when the observation was captured, on the server's monotonic clock. deadline_s: when
+    an answer is of no more use, or None. priority: :data:`ROBOT` before :data:`JOB`.
+    """
+
+    call: str
+    request: Any
+    shape: Hashable
+    session: Hashable
+    group: Hashable
+    arrived_s: float
+    captured_s: float
+    deadline_s: float | None = None
+    priority: int = ROBOT
+    replaceable: bool = True
+    answer: asyncio.Future[Computed] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def refuse(self, reason: Exception) -> None:
+        """End without an answer; harmless where it has ended already."""
+        if not self.answer.done():
+            self.answer.set_exception(reason)
+            # Whoever asked may have gone: an exception that nobody reads is not an incident.
+            self.answer.exception()

@@ -1,0 +1,267 @@
+"""What dialects call: one typed request in, its answer out, with everything a robot must know about it."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+import embodiments
+from cosmos_policy.server.errors import Invalid, NotReady, Refusal
+from cosmos_policy.server.logs import request_id
+from cosmos_policy.server.metrics import Metrics
+from cosmos_policy.server.scheduling import Computed, Scheduler, Ticket
+from cosmos_policy.server.scheduling.ticket import ROBOT
+from cosmos_policy.server.sessions import Session, Sessions
+from cosmos_policy.server.settings import ServerSettings
+from cosmos_policy.server.worker.supervisor import Supervisor
+from cosmos_policy.types import ActionChunk, Observation, PolicyRequest, Rollout
+from cosmos_policy.wire.contract import required_state
+
+logger = logging.getLogger(__name__)
+_groups = itertools.count()
+
+
+def new_group() -> int:
+    """A mark for requests that came in one message: none of them replaces another."""
+    return next(_groups)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks. owner: the API key's name or the connection. dialect: the wire. session_id: empty for the owner's only
+    session; None where every request stands alone."""
+
+    owner: str
+    dialect: str
+    session_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Timeliness:
+    """age_ms: how old the observation was when it was sent. deadline_ms: milliseconds from capture within which an
+    answer is of use; None takes the server's setting."""
+
+    age_ms: float = 0.0
+    deadline_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """How a request goes on from the session's last chunk (real-time chunking).
+
+    executed_steps: rows of it that were executed when the observation was captured. prefix_steps: rows after those that
+    will be executed whatever comes out, while this request is computed: they become the request's `prefix`.
+    """
+
+    executed_steps: int
+    prefix_steps: int
+
+
+class Service:
+    """The middle of the server. Lives on the event loop and does nothing long there."""
+
+    def __init__(self, settings: ServerSettings):
+        self.settings = settings
+        self.metrics = Metrics()
+        self.embodiment = embodiments.get(settings.embodiment)
+        self.sessions = Sessions(settings.seed, settings.limits.sessions, settings.limits.session_idle_s)
+        self.worker = Supervisor(settings, self.metrics)
+        self.scheduler = Scheduler(self.worker, settings.scheduling, self.metrics)
+        self._closers: list[Callable[[], Awaitable[None]]] = []
+        self._state_fields = {field.name: field for field in required_state(self.embodiment)}
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the worker told of its model; raises :class:`NotReady` before it was ready once."""
+        if self.worker.facts is None:
+            raise NotReady("The model is being loaded; ask again soon.", retry_after_s=5.0)
+        return self.worker.facts
+
+    def at_close(self, closer: Callable[[], Awaitable[None]]) -> None:
+        """`closer` is awaited when the server ends: a dialect that keeps something gives it back there."""
+        self._closers.append(closer)
+
+    async def close(self) -> None:
+        """Finish or refuse what runs, then end the worker."""
+        await self.scheduler.drain()
+        for closer in self._closers:
+            await closer()
+        await self.worker.stop()
+
+    async def call(
+        self,
+        name: str,
+        request: Any,
+        caller: Caller,
+        timeliness: Timeliness = Timeliness(),
+        *,
+        continuation: Continuation | None = None,
+        group: Hashable = None,
+        priority: int = ROBOT,
+        notes: tuple[str, ...] = (),
+    ) -> ActionChunk | Rollout:
+        """The answer to a typed request (`seed` and `instruction` may be None). Raises a :class:`Refusal`."""
+        started = time.monotonic()
+        outcome = "ok"
+        try:
+            session = self._session(caller)
+            request = self._complete(request, session, continuation)
+            ticket = self._ticket(name, request, session, caller, timeliness, started, group, priority)
+            computed = await self.scheduler.submit(ticket)
+            answer = self._signed(computed, ticket, started, notes)
+            session.chunk = answer if name == "policy" else session.chunk
+            return answer
+        except Refusal as refusal:
+            outcome = refusal.code
+            raise
+        except BaseException:
+            outcome = "abandoned"
+            raise
+        finally:
+            seconds = time.monotonic() - started
+            self.metrics.requests.labels(name, caller.dialect, outcome).inc()
+            self.metrics.request_seconds.labels(name, caller.dialect).observe(seconds)
+            self.metrics.sessions.set(len(self.sessions))
+            logger.info(
+                "%s %s",
+                name,
+                outcome,
+                extra={"call": name, "dialect": caller.dialect, "outcome": outcome, "ms": round(1e3 * seconds, 2)},
+            )
+
+    def _session(self, caller: Caller) -> Session:
+        if caller.session_id is None:  # every request stands alone, and begins where a new session would
+            return Sessions(self.settings.seed, 2, 1.0).get(caller.owner, "")
+        return self.sessions.get(caller.owner, caller.session_id)
+
+    def _complete(self, request: Any, session: Session, continuation: Continuation | None) -> Any:
+        """Check against the contract, and fill in what belongs to the session."""
+        self.facts  # noqa: B018 (nothing can be promised before the model was there)
+        self._check_embodiment(request.embodiment)
+        changes: dict[str, Any] = {"embodiment": self.embodiment.name}
+        if isinstance(request, PolicyRequest):
+            self._check_observation(request.observation)
+            instruction = request.instruction if request.instruction is not None else session.instruction
+            if instruction is None:
+                raise Invalid("The instruction is missing: this session has been given none yet.")
+            changes["instruction"] = session.instruction = instruction
+            if continuation is not None:
+                changes["prefix"] = _prefix(session, request, continuation)
+        changes["seed"] = request.seed if request.seed is not None else session.next_seed()
+        session.requests += 1
+        return replace(request, **changes)
+
+    def _check_embodiment(self, name: str | None) -> None:
+        ours = self.embodiment
+        if name is not None and name not in (ours.name, ours.domain_name, *ours.aliases):
+            raise Invalid(
+                f"This server serves the embodiment {ours.name!r}, not {name[:60]!r}; GET /info says what it expects."
+            )
+
+    def _check_observation(self, observation: Observation) -> None:
+        views = self.embodiment.views
+        if set(observation.images) != set(views):
+            raise Invalid(
+                f"The observation has the views {', '.join(map(str, observation.images)) or 'none'}; "
+                f"{self.embodiment.name} needs exactly {', '.join(views)}."
+            )
+        largest = self.settings.limits.image_pixels
+        for view, image in observation.images.items():
+            if image.shape[0] * image.shape[1] > largest:
+                raise Invalid(
+                    f"View {view!r} is {image.shape[1]}x{image.shape[0]}; at most {largest} pixels are taken."
+                )
+        if observation.state is None:
+            return
+        for name, field in self._state_fields.items():
+            if name not in observation.state:
+                there = ", ".join(observation.state) or "nothing"
+                raise Invalid(f"The state lacks {name!r} ({field.meaning}, {field.unit}); it holds {there}.")
+            shape = np.shape(observation.state[name])
+            if shape != field.shape and not (shape == () and field.shape == (1,)):
+                raise Invalid(
+                    f"The state's {name!r} has shape {list(shape)}; expected {list(field.shape)} ({field.unit})."
+                )
+
+    def _ticket(
+        self,
+        name: str,
+        request: Any,
+        session: Session,
+        caller: Caller,
+        timeliness: Timeliness,
+        now: float,
+        group: Hashable,
+        priority: int,
+    ) -> Ticket:
+        captured = now - max(0.0, timeliness.age_ms) / 1e3
+        budget = timeliness.deadline_ms
+        if budget is None:
+            budget = self.settings.scheduling.deadline_ms
+        return Ticket(
+            call=name,
+            request=request,
+            shape=_shape(request),
+            session=session.key,
+            group=new_group() if group is None else group,
+            arrived_s=now,
+            captured_s=captured,
+            deadline_s=None if budget is None else captured + budget / 1e3,
+            priority=priority,
+            replaceable=caller.session_id is not None and name == "policy",
+        )
+
+    def _signed(self, computed: Computed, ticket: Ticket, started: float, notes: tuple[str, ...]) -> Any:
+        """The answer with what a receiver must know: ages, times, and what computed it."""
+        answer, now = computed.answer, time.monotonic()
+        for stage, milliseconds in answer.timing.items():
+            self.metrics.stage_seconds.labels(ticket.call, stage).observe(milliseconds / 1e3)
+        age_ms = 1e3 * (now - ticket.captured_s)
+        model = self.facts["model"]
+        serving = {
+            "request_id": request_id.get(),
+            "age_ms": round(age_ms, 3),
+            "queue_ms": round(computed.queue_ms, 3),
+            "compute_ms": round(computed.compute_ms, 3),
+            "batch_size": computed.batch_size,
+            "engine": model["engine"],
+            "checkpoint": model["checkpoint"],
+            "revision": model["revision"],
+            "normalizer": self.facts["embodiment"]["normalizer"],
+            "statistics_sha256": self.facts["embodiment"]["statistics_sha256"],
+            "contract_sha256": self.facts["contract_sha256"],
+            "notes": list(notes),
+        }
+        if isinstance(answer, ActionChunk):
+            serving["valid_for_ms"] = round(1e3 * len(answer.model) * answer.dt - age_ms, 3)
+        timing = {**answer.timing, "queue": computed.queue_ms, "server": 1e3 * (now - started)}
+        return replace(answer, timing=timing, info={**answer.info, "serving": serving})
+
+
+def _prefix(session: Session, request: PolicyRequest, continuation: Continuation) -> np.ndarray:
+    """The rows of the session's last chunk that this request continues, unified SI units."""
+    if request.prefix is not None:
+        raise Invalid("prefix and prefix_steps were both given; expected one of them.")
+    if session.chunk is None:
+        raise Invalid("prefix_steps needs a session that was answered before: this one has no chunk to continue.")
+    start, stop = continuation.executed_steps, continuation.executed_steps + continuation.prefix_steps
+    if stop > len(session.chunk.unified):
+        raise Invalid(f"The session's last chunk has {len(session.chunk.unified)} steps; {stop} were named.")
+    return session.chunk.unified[start:stop]
+
+
+def _shape(request: Any) -> Hashable:
+    """What must be equal for two requests to be worth computing together."""
+    pictures: Hashable
+    if isinstance(request, PolicyRequest):
+        pictures = tuple((view, image.shape) for view, image in sorted(request.observation.images.items()))
+        rows = tuple(None if part is None else np.shape(part) for part in (request.prefix, request.history))
+        return request.chunk_size, request.sampling, request.video, rows, pictures
+    arrays = [request.frames] if hasattr(request, "frames") else [request.frame, request.actions]
+    return request.sampling, tuple(np.shape(array) for array in arrays)

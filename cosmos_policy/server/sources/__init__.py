@@ -1,0 +1,1 @@
+"""Where a worker gets its model from: one file each. A function returns a ``WorldActionModel``."""

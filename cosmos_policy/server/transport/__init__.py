@@ -1,0 +1,1 @@
+"""HTTP and WebSocket: FastAPI on uvicorn, and what guards the door."""

@@ -1,0 +1,41 @@
+"""``python -m cosmos_policy.server.worker FD``: the worker process. Started by the server, never by hand."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+
+from cosmos_policy.server.logs import configure_logging
+from cosmos_policy.server.worker.channel import Channel, ChannelClosed
+from cosmos_policy.server.worker.runner import FatalDeviceError, Runner, StartError
+
+logger = logging.getLogger("cosmos_policy.server.worker")
+
+
+def main() -> int:
+    """Load, warm up, then answer until the server closes its end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides when we end
+    configure_logging()
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        try:
+            runner = Runner(channel.receive())
+        except StartError as error:
+            channel.send({"failed": str(error), "usage": error.usage})
+            return 2 if error.usage else 1
+        channel.send({"ready": runner.describe()})
+        while True:
+            message = channel.receive()
+            answers = runner.answer(message["call"], message["requests"])
+            channel.send({"answers": answers, "memory": runner.device_memory()})
+    except ChannelClosed:
+        return 0
+    except FatalDeviceError:
+        logger.exception("the device cannot be used any more; the worker ends so that a new one can start")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Messages between the server and its worker: a msgpack map, and the large arrays beside it, uncopied."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from cosmos_policy.wire.arrays import check_dtype
+
+_HEADER = struct.Struct("<QQ")
+_LENGTH = struct.Struct("<Q")
+#: Smaller arrays travel inside the map: a system call costs more than the copy.
+_BESIDE_BYTES = 4096
+_SOCKET_BUFFER_BYTES = 4 * 2**20
+_MOST_PIECES = 512
+
+
+class ChannelClosed(ConnectionError):
+    """The other end is gone."""
+
+
+class Channel:
+    """One end of a stream socket. Not for several threads at once."""
+
+    def __init__(self, connection: socket.socket):
+        self._socket = connection
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            connection.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
+
+    def send(self, message: Any) -> None:
+        """Send one message; raises :class:`ChannelClosed` where nobody is left to read it."""
+        beside: list[memoryview] = []
+
+        def pack(value: Any) -> Any:
+            if isinstance(value, np.ndarray):
+                kind = check_dtype(value.dtype.str).str
+                flat = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
+                if flat.nbytes < _BESIDE_BYTES:
+                    return {"__array__": flat.tobytes(), "dtype": kind, "shape": value.shape}
+                beside.append(memoryview(flat))
+                return {"__beside__": len(beside) - 1, "dtype": kind, "shape": value.shape}
+            if isinstance(value, np.generic):
+                return value.item()
+            raise TypeError(f"{type(value).__name__} cannot go to the worker")
+
+        body = msgpack.packb(message, default=pack)
+        lengths = b"".join(_LENGTH.pack(len(view)) for view in beside)
+        try:
+            self._send_all([_HEADER.pack(len(body), len(beside)), lengths, body, *beside])
+        except OSError as error:
+            raise ChannelClosed(str(error)) from None
+
+    def receive(self) -> Any:
+        """The next message; its arrays are writable and ours alone."""
+        body_bytes, count = _HEADER.unpack(self._read(_HEADER.size))
+        lengths = self._read(_LENGTH.size * count)
+        body = self._read(body_bytes)
+        beside = [self._read(length) for (length,) in _LENGTH.iter_unpack(lengths)]
+
+        def unpack(value: dict) -> Any:
+            if "__beside__" in value:
+                return np.frombuffer(beside[value["__beside__"]], value["dtype"]).reshape(value["shape"])
+            if "__array__" in value:
+                return np.frombuffer(bytearray(value["__array__"]), value["dtype"]).reshape(value["shape"])
+            return value
+
+        return msgpack.unpackb(body, object_hook=unpack, strict_map_key=False)
+
+    def close(self) -> None:
+        """Close our end: the other one reads an end of file."""
+        self._socket.close()
+
+    def _send_all(self, pieces: list[Any]) -> None:
+        views = [memoryview(piece) for piece in pieces if len(piece)]
+        while views:
+            sent = self._socket.sendmsg(views[:_MOST_PIECES])
+            while sent:
+                if sent < len(views[0]):
+                    views[0] = views[0][sent:]
+                    break
+                sent -= len(views.pop(0))
+
+    def _read(self, count: int) -> bytearray:
+        data = bytearray(count)
+        view, at = memoryview(data), 0
+        while at < count:
+            try:
+                got = self._socket.recv_into(view[at:])
+            except OSError as error:
+                raise ChannelClosed(str(error)) from None
+            if not got:
+                raise ChannelClosed("the other process ended")
+            at += got
+        return data

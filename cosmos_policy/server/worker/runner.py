@@ -1,0 +1,154 @@
+"""Inside the worker: the model, and requests in plain maps answered in plain maps."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import embodiments
+from cosmos_policy.errors import Failure
+from cosmos_policy.types import Observation
+from cosmos_policy.wire.contract import contract_hash, describe_embodiment
+from cosmos_policy.wire.messages import CALLS, decode_request, encode_answer
+from cosmos_policy.world_action_model import WorldActionModel
+
+logger = logging.getLogger(__name__)
+#: Calls before the worker counts as warm: a GPU's first ones compile, capture and choose kernels.
+WARM_UP_CALLS = {"cpu": 1, "cuda": 3}
+WARM_UP_INSTRUCTION = "warm up"
+
+
+class StartError(Exception):
+    """The model could not be loaded or warmed up; `usage` where something was asked that cannot be."""
+
+    def __init__(self, message: str, usage: bool):
+        super().__init__(message)
+        self.usage = usage
+
+
+class FatalDeviceError(RuntimeError):
+    """The device is in a state from which this process cannot recover."""
+
+
+class Runner:
+    """A warm model. `settings`: loader, options, embodiment, inject_latency_ms, threads (plain values)."""
+
+    def __init__(self, settings: Mapping[str, Any]):
+        started = time.monotonic()
+        self._latency_s = settings["inject_latency_ms"] / 1e3
+        try:
+            self.embodiment = embodiments.get(settings["embodiment"])
+            self.model = _load(settings)
+            self._normalizer = self._warm_up()
+        except (ValueError, Failure) as error:
+            if isinstance(error, ValueError) and not _ours(error):
+                logger.exception("the model could not be loaded")
+                raise StartError("The model could not be loaded; the log says why.", usage=False) from error
+            raise StartError(str(error), usage=isinstance(error, ValueError)) from error
+        except Exception as error:
+            logger.exception("the model could not be loaded")
+            raise StartError(
+                f"The model could not be loaded ({type(error).__name__}); the log says why.", usage=False
+            ) from error
+        self.load_s = time.monotonic() - started
+
+    def describe(self) -> dict[str, Any]:
+        """What the server tells its clients: the model, the robot, the sampling."""
+        robot = describe_embodiment(self.embodiment)
+        if robot["normalizer"] != self._normalizer:  # the checkpoint brings its own
+            robot |= {"normalizer": self._normalizer, "statistics_sha256": None}
+        info = asdict(self.model.info)
+        return {
+            "model": info,
+            "embodiment": robot,
+            "contract_sha256": contract_hash(robot),
+            "sampling": asdict(self.model.sampling_for(self.embodiment)),
+            "load_s": self.load_s,
+        }
+
+    def answer(self, call_name: str, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """For each request ``{"answer": ...}`` or ``{"error": sentence, "usage": bool}``; one never spoils another."""
+        call = CALLS[call_name]
+        answers: list[dict[str, Any]] = [{} for _ in messages]
+        requests: dict[int, Any] = {}
+        for index, message in enumerate(messages):
+            try:
+                requests[index] = replace(decode_request(call, message), embodiment=self.embodiment)
+            except ValueError as error:
+                answers[index] = {"error": str(error), "usage": True}
+        for index, outcome in self._compute(call_name, requests).items():
+            answers[index] = outcome
+        if self._latency_s:
+            time.sleep(self._latency_s)
+        return answers
+
+    def device_memory(self) -> dict[str, int]:
+        """Bytes on the GPU by kind; empty without one."""
+        torch = sys.modules.get("torch")
+        if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+            return {}
+        return {
+            "allocated": torch.cuda.memory_allocated(),
+            "reserved": torch.cuda.memory_reserved(),
+            "peak": torch.cuda.max_memory_allocated(),
+        }
+
+    def _compute(self, call: str, requests: dict[int, Any]) -> dict[int, dict[str, Any]]:
+        if not requests:
+            return {}
+        try:
+            answers = getattr(self.model, call)(list(requests.values()))
+            return {index: {"answer": encode_answer(found)} for index, found in zip(requests, answers, strict=True)}
+        except Exception as error:
+            if len(requests) > 1 and not _fatal(error):
+                return {
+                    index: outcome
+                    for key, request in requests.items()
+                    for index, outcome in self._compute(call, {key: request}).items()
+                }
+            return {index: self._failure(error) for index in requests}
+
+    def _failure(self, error: Exception) -> dict[str, Any]:
+        if isinstance(error, ValueError) and _ours(error):
+            return {"error": str(error), "usage": True}
+        logger.exception("a request failed in the model")
+        if _fatal(error):
+            raise FatalDeviceError(str(error)) from error
+        torch = sys.modules.get("torch")
+        if torch is not None and isinstance(error, torch.cuda.OutOfMemoryError):
+            torch.cuda.empty_cache()
+            return {"error": "The device has not enough free memory for this request: ask for less.", "usage": False}
+        if isinstance(error, Failure):
+            return {"error": str(error), "usage": False}
+        return {"error": "The model failed on this request; the server's log says why.", "usage": False}
+
+    def _warm_up(self) -> str:
+        """Answer the example observation; returns the normaliser that the checkpoint put to use."""
+        example = self.embodiment.example_observation(seed=0)
+        observation = Observation(example["images"], example["state"])
+        place = "cuda" if self.model.info.device.startswith("cuda") else "cpu"
+        for _ in range(WARM_UP_CALLS[place]):
+            chunk = self.model.policy(observation, WARM_UP_INSTRUCTION, embodiment=self.embodiment)
+        return chunk.info["normalizer"]
+
+
+def _load(settings: Mapping[str, Any]) -> WorldActionModel:
+    module, _, function = settings["loader"].partition(":")
+    if settings["threads"]:
+        import torch
+
+        torch.set_num_threads(settings["threads"])
+    return getattr(importlib.import_module(module), function)(**settings["options"])
+
+
+def _ours(error: Exception) -> bool:
+    return type(error).__module__.partition(".")[0] in ("cosmos_policy", "embodiments")
+
+
+def _fatal(error: Exception) -> bool:
+    return isinstance(error, RuntimeError) and "CUDA error" in str(error)

@@ -1,0 +1,195 @@
+"""The server's side of the worker: starts it, talks to it, and starts another when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from cosmos_policy.server.errors import Invalid, ModelFailed, NotReady, StartFailed, WorkerLost
+from cosmos_policy.server.metrics import Metrics
+from cosmos_policy.server.settings import ServerSettings
+from cosmos_policy.server.worker.channel import Channel, ChannelClosed
+from cosmos_policy.wire.messages import CALLS, decode_answer, encode_request
+
+logger = logging.getLogger(__name__)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+STOP_S = 5.0
+
+
+class Supervisor:
+    """Keeps one worker alive. All methods run on the event loop; the channel is used from one thread."""
+
+    def __init__(self, settings: ServerSettings, metrics: Metrics):
+        self._settings, self._metrics = settings, metrics
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="worker-channel")
+        self._ready = asyncio.Event()
+        self._process: subprocess.Popen | None = None
+        self._channel: Channel | None = None
+        self._stopping = False
+        self._keeper: asyncio.Task | None = None
+        self._gone = asyncio.Event()
+        self.state = "starting"
+        self.restarts = 0
+        self.facts: dict[str, Any] | None = None
+        """What the worker told of model and robot when it was last ready; None before the first time."""
+        self.start_failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Holds a :class:`StartFailed` when the first start fails: there is nothing to serve then."""
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Begin loading; returns at once."""
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def wait_ready(self) -> None:
+        """Until the worker is loaded and warm."""
+        await self._ready.wait()
+
+    async def compute(self, call: str, requests: Sequence[Any]) -> list[Any]:
+        """An answer, or the :class:`Refusal` it ended with, for each request. Raises :class:`WorkerLost`."""
+        if not self._ready.is_set() or self._channel is None:
+            raise NotReady("The model is being loaded; ask again soon.", retry_after_s=5.0)
+        process, exchange = self._process, self._exchange
+        loop = asyncio.get_running_loop()
+        try:
+            running = loop.run_in_executor(self._thread, exchange, self._channel, call, list(requests))
+            return await asyncio.wait_for(asyncio.shield(running), self._settings.scheduling.worker_timeout_s)
+        except TimeoutError:
+            logger.error("the worker hung: no answer within %g s", self._settings.scheduling.worker_timeout_s)
+            running.add_done_callback(lambda ended: ended.exception())
+            process.kill()
+            raise self._lost() from None
+        except ChannelClosed:
+            self._ready.clear()
+            raise self._lost() from None
+
+    async def stop(self) -> None:
+        """End the worker, gently first."""
+        self._stopping = True
+        self._ready.clear()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        if self._process is not None:
+            await asyncio.get_running_loop().run_in_executor(None, _end, self._process, self._channel)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self.state = "stopped"
+
+    async def _keep(self) -> None:
+        pause = FIRST_PAUSE_S
+        while not self._stopping:
+            try:
+                await self._launch()
+            except StartFailed as error:
+                if self.facts is None:
+                    self.state = "failed"
+                    self.start_failed.set_exception(error)
+                    return
+                logger.error("the worker could not start again: %s; next try in %g s", error, pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+                continue
+            pause = FIRST_PAUSE_S
+            await self._gone.wait()
+            self._ready.clear()
+            self.state = "restarting"
+            self._metrics.worker_ready.set(0)
+            self._metrics.worker_restarts.inc()
+            self.restarts += 1
+            logger.error("the worker ended with code %s; starting another", self._process.poll())
+
+    async def _launch(self) -> None:
+        """Spawn, hand over the settings, and wait until it is warm."""
+        self._gone = asyncio.Event()
+        loop, gone = asyncio.get_running_loop(), self._gone
+        started = time.monotonic()
+        self._process, self._channel = _spawn()
+        process, channel = self._process, self._channel
+        threading.Thread(target=_watch, args=(process, loop, gone), daemon=True).start()
+        settings = self._settings
+        message = {
+            "loader": settings.model.loader,
+            "options": dict(settings.model.options),
+            "embodiment": settings.embodiment,
+            "inject_latency_ms": settings.inject_latency_ms,
+            "threads": settings.threads,
+        }
+        try:
+            reply = await loop.run_in_executor(self._thread, _ask, channel, message)
+        except ChannelClosed:
+            raise StartFailed("The worker ended while it loaded the model; its log says why.", usage=False) from None
+        if "failed" in reply:
+            raise StartFailed(reply["failed"], usage=reply["usage"])
+        self.facts = reply["ready"]
+        self.state = "ready"
+        self._metrics.worker_ready.set(1)
+        self._metrics.worker_load_seconds.set(time.monotonic() - started)
+        self._ready.set()
+        logger.info("the worker is ready: %s", self.facts["model"]["engine"], extra={"load_s": self.facts["load_s"]})
+
+    def _exchange(self, channel: Channel, call: str, requests: list[Any]) -> list[Any]:
+        """In the channel's thread: packing and unpacking megabytes never holds the event loop."""
+        messages = [encode_request(request) for request in requests]
+        reply = _ask(channel, {"call": call, "requests": messages})
+        for kind, count in reply["memory"].items():
+            self._metrics.gpu_memory.labels(kind).set(count)
+        return [_outcome(call, answer) for answer in reply["answers"]]
+
+    def _lost(self) -> WorkerLost:
+        expected = 5.0 if self.facts is None else max(1.0, self.facts["load_s"])
+        return WorkerLost(
+            f"The process that computed this request ended before it answered; a new one is loading (about "
+            f"{expected:.0f} s). Ask again.",
+            retry_after_s=expected,
+        )
+
+
+def _outcome(call: str, answer: dict[str, Any]) -> Any:
+    if "answer" in answer:
+        return decode_answer(CALLS[call], answer["answer"])
+    return Invalid(answer["error"]) if answer["usage"] else ModelFailed(answer["error"])
+
+
+def _spawn() -> tuple[subprocess.Popen, Channel]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cosmos_policy.server.worker", str(theirs.fileno())],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+        )
+    return process, Channel(ours)
+
+
+def _ask(channel: Channel, message: dict[str, Any]) -> dict[str, Any]:
+    channel.send(message)
+    return channel.receive()
+
+
+def _watch(process: subprocess.Popen, loop: asyncio.AbstractEventLoop, gone: asyncio.Event) -> None:
+    process.wait()
+    with contextlib.suppress(RuntimeError):  # the loop is closed: the server has gone as well
+        loop.call_soon_threadsafe(gone.set)
+
+
+def _end(process: subprocess.Popen, channel: Channel) -> None:
+    channel.close()
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
