@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Sampler = Callable[[int, np.random.Generator], np.ndarray]
+Sampler = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Field:
     """One quantity that the robot reports (`role` "state") or is told (`role` "command").
 
     `shape` is that of one instant, such as (7,) or (4, 4); `low` and `high` bound the values that the robot can take
-    (used for examples and checks, never to clip). `sample(rows, generator)` gives a smooth valid example of shape
-    [rows, *shape]; left out, it is a slow random walk between `low` and `high`.
+    (used for examples and checks, never to clip). Examples come from `sample(times, generator)`, times in seconds, as
+    an array [len(times), *shape]; left out, each number swings slowly over the share `swing` of its range.
     """
 
     name: str
@@ -40,21 +40,26 @@ class Field:
     low: float | np.ndarray = -1.0
     high: float | np.ndarray = 1.0
     sample: Sampler | None = None
+    swing: float = 0.15
 
-    def example(self, rows: int, generator: np.random.Generator) -> np.ndarray:
-        """A smooth valid example, float64 [rows, *shape]."""
+    def example(self, times: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """A smooth valid example, float64 [len(times), *shape], at these times in seconds."""
         if self.sample is not None:
-            return self.sample(rows, generator)
-        return smooth_in_range(rows, generator, self.low, self.high, self.shape)
+            return self.sample(times, generator)
+        return smooth_in_range(times, generator, self.low, self.high, self.shape, self.swing)
 
 
 def smooth_in_range(
-    rows: int, generator: np.random.Generator, low: float | np.ndarray, high: float | np.ndarray, shape: tuple[int, ...]
+    times: np.ndarray,
+    generator: np.random.Generator,
+    low: float | np.ndarray,
+    high: float | np.ndarray,
+    shape: tuple[int, ...],
+    swing: float = 0.15,
 ) -> np.ndarray:
-    """A slow walk, float64 [rows, *shape], that starts in the middle of [low, high] and stays in it."""
+    """Slow sines, float64 [len(times), *shape]: from near the middle of [low, high], within it, 0.4 Hz."""
     low, high = np.broadcast_to(low, shape).astype(np.float64), np.broadcast_to(high, shape).astype(np.float64)
-    start = low + (high - low) * generator.uniform(0.35, 0.65, shape)
-    # One sine a number: below 1 % of the range a row, so that the example looks like a robot at work.
+    start = low + (high - low) * generator.uniform(0.4, 0.6, shape)
     phase = 2.0 * np.pi * generator.uniform(0.0, 1.0, shape)
-    time = np.arange(rows, dtype=np.float64).reshape(-1, *(1 for _ in shape))
-    return start + 0.1 * (high - low) * (np.sin(0.08 * time + phase) - np.sin(phase)) / 2.0
+    turn = 2.0 * np.pi * 0.4 * np.reshape(times, (-1, *(1 for _ in shape))) + phase
+    return start + swing * (high - low) * (np.sin(turn) - np.sin(phase)) / 2.0

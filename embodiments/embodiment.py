@@ -199,7 +199,8 @@ class Embodiment:
         generator = np.random.default_rng(seed)
         fields = _unique((*self.fields, *(self.state_row_fields if self.state_rows else ())))
         instants = {field for field in fields if field.role == "state"} | set(self.anchor_fields)
-        rows = {field: field.example(num_steps + (field in instants), generator) for field in fields}
+        times = np.arange(num_steps + 1) / self.fps
+        rows = {field: field.example(times[: num_steps + (field in instants)], generator) for field in fields}
         return Trajectory(
             states={field.name: values for field, values in rows.items() if field.role == "state"},
             commands={field.name: values for field, values in rows.items() if field.role == "command"},
@@ -212,7 +213,7 @@ class Embodiment:
         height, width = self.example_image_size
         return {
             "images": {view: generator.integers(0, 256, (height, width, 3), dtype=np.uint8) for view in self.views},
-            "state": {field.name: field.example(1, generator)[0] for field in fields},
+            "state": {field.name: field.example(np.zeros(1), generator)[0] for field in fields},
         }
 
     # Inside ----------------------------------------------------------------------------------------------------------

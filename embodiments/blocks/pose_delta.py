@@ -52,6 +52,6 @@ class PoseDeltaBlock(Block):
         return {self.quantity: np.concatenate([unified[:, :3], turn], axis=-1)}
 
 
-def _example(rows: int, generator: np.random.Generator) -> np.ndarray:
-    moves = smooth_in_range(rows, generator, -0.6, 0.6, (3,))
-    return np.concatenate([moves, smooth_in_range(rows, generator, -0.2, 0.2, (3,))], axis=-1)
+def _example(times: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    moves = smooth_in_range(times, generator, -0.6, 0.6, (3,))
+    return np.concatenate([moves, smooth_in_range(times, generator, -0.2, 0.2, (3,))], axis=-1)

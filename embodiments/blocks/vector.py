@@ -40,7 +40,9 @@ class VectorBlock(Block):
         return (self._field("state"),)
 
     def _field(self, role: str) -> Field:
-        return Field(self.quantity, role, (self.width,), self.specs[0].unit, self.meaning, self.low, self.high)
+        return Field(
+            self.quantity, role, (self.width,), self.specs[0].unit, self.meaning, self.low, self.high, swing=0.1
+        )
 
     def encode(self, reader: Reader) -> np.ndarray:
         return reader.steps(self.fields[0])

@@ -92,5 +92,5 @@ class MobileChainPose(PoseSource):
         return self.base.motion(reader) @ self.chain_pose.poses(reader)
 
 
-def _at_rest(values: tuple[float, ...], rows: int, generator: np.random.Generator) -> np.ndarray:
-    return np.tile(values, (rows, 1))
+def _at_rest(values: tuple[float, ...], times: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return np.tile(values, (len(times), 1))

@@ -16,15 +16,15 @@ from embodiments.reading import Reader
 _ROTATION_UNITS = {"euler_xyz": "rad", "axis_angle": "rad"}
 
 
-def _example_rotations(rows: int, generator: np.random.Generator, representation: str) -> np.ndarray:
-    """A slow smooth turn about a random pose, [rows, width]."""
+def _example_rotations(times: np.ndarray, generator: np.random.Generator, representation: str) -> np.ndarray:
+    """A slow smooth turn about a random pose, [len(times), width]."""
     start = rotations.to_matrix(generator.normal(size=4), "quaternion_xyzw")
-    turn = smooth_in_range(rows, generator, -0.3, 0.3, (3,))
+    turn = smooth_in_range(times, generator, -0.3, 0.3, (3,))
     return rotations.from_matrix(start @ rotations.to_matrix(turn - turn[:1], "axis_angle"), representation)
 
 
-def _example_positions(rows: int, generator: np.random.Generator) -> np.ndarray:
-    return smooth_in_range(rows, generator, np.array([0.3, -0.3, 0.1]), np.array([0.6, 0.3, 0.6]), (3,))
+def _example_positions(times: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return smooth_in_range(times, generator, np.array([0.3, -0.3, 0.1]), np.array([0.6, 0.3, 0.6]), (3,))
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class PoseVector(PoseSource):
         turned = rotations.from_matrix(poses[:, :3, :3], self.representation)
         return {self.quantity: np.concatenate([poses[:, :3, 3], turned], axis=-1)}
 
-    def _example(self, rows: int, generator: np.random.Generator) -> np.ndarray:
-        turned = _example_rotations(rows, generator, self.representation)
-        return np.concatenate([_example_positions(rows, generator), turned], axis=-1)
+    def _example(self, times: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        turned = _example_rotations(times, generator, self.representation)
+        return np.concatenate([_example_positions(times, generator), turned], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class PoseParts(PoseSource):
             ),
             Field(
                 self.rotation, "state", (width,), unit, f"{self.meaning}: {self.representation}", -np.inf, np.inf,
-                lambda rows, generator: _example_rotations(rows, generator, self.representation),
+                lambda times, generator: _example_rotations(times, generator, self.representation),
             ),
         )  # fmt: skip
 
@@ -110,6 +110,6 @@ class PoseMatrix(PoseSource):
     def commands(self, poses: np.ndarray) -> dict[str, np.ndarray]:
         return {self.quantity: poses.copy()}
 
-    def _example(self, rows: int, generator: np.random.Generator) -> np.ndarray:
-        turned = _example_rotations(rows, generator, "matrix")
-        return make_poses(_example_positions(rows, generator), turned)
+    def _example(self, times: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        turned = _example_rotations(times, generator, "matrix")
+        return make_poses(_example_positions(times, generator), turned)

@@ -31,17 +31,19 @@ class HandPose(PoseSource):
     camera: PoseParts
     positions: str
     rotations: str
+    example_tips: np.ndarray
+    """Where the tips of the example hand are in the recorded wrist's frame, [5, 3] m."""
 
     @cached_property
     def hand_fields(self) -> tuple[Field, Field]:
         return (
             Field(
                 self.positions, "state", (3 * NUM_JOINTS,), "m", "21 hand joints in the camera's frame, xyz each",
-                sample=_example_hand,
+                sample=self._example,
             ),
             Field(
                 self.rotations, "state", (4 * NUM_JOINTS,), "1",
-                "21 hand joints in the camera's frame, quaternion xyzw each", sample=_example_turns,
+                "21 hand joints in the camera's frame, quaternion xyzw each", sample=_at_rest,
             ),
         )  # fmt: skip
 
@@ -63,16 +65,13 @@ class HandPose(PoseSource):
         positions = reader.instants(self.hand_fields[0]).reshape(-1, NUM_JOINTS, 3)
         return positions[:, FINGERTIPS]
 
+    def _example(self, times: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """A hand before the camera that moves without turning; joints other than wrist and tips are not used."""
+        wrist = smooth_in_range(times, generator, np.array([-0.2, -0.2, 0.3]), np.array([0.2, 0.2, 0.6]), (3,))
+        offsets = np.zeros((NUM_JOINTS, 3))
+        offsets[FINGERTIPS, :] = self.example_tips
+        return (wrist[:, None] + offsets).reshape(len(times), -1)
 
-def _example_hand(rows: int, generator: np.random.Generator) -> np.ndarray:
-    """A hand half a metre before the camera: joints spread over 15 cm, moving together."""
-    wrist = smooth_in_range(rows, generator, np.array([-0.2, -0.2, 0.3]), np.array([0.2, 0.2, 0.6]), (3,))
-    spread = generator.uniform(-0.075, 0.075, (NUM_JOINTS, 3))
-    spread[WRIST] = 0.0
-    return (wrist[:, None] + spread).reshape(rows, -1)
 
-
-def _example_turns(rows: int, generator: np.random.Generator) -> np.ndarray:
-    start = rotations.to_matrix(generator.normal(size=(NUM_JOINTS, 4)), "quaternion_xyzw")
-    turn = rotations.to_matrix(smooth_in_range(rows, generator, -0.3, 0.3, (3,)), "axis_angle")
-    return rotations.from_matrix(turn[:, None] @ start, "quaternion_xyzw").reshape(rows, -1)
+def _at_rest(times: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return np.tile((0.0, 0.0, 0.0, 1.0), (len(times), NUM_JOINTS))

@@ -90,7 +90,7 @@ class AgiBotGripperMap(GripperValueMap):
 
 def _at_rest(*values: float) -> Sampler:
     """In most of AgiBot's recordings base, waist and head stand still: the statistics of the head span 1e-6."""
-    return lambda rows, generator: np.tile(values, (rows, 1))
+    return lambda times, generator: np.tile(values, (len(times), 1))
 
 
 def _limits(tip: str, *joints: int) -> list[tuple[float, float]]:
@@ -100,7 +100,7 @@ def _limits(tip: str, *joints: int) -> list[tuple[float, float]]:
 # Chains run waist lift, waist pitch, then head yaw and pitch or the seven arm joints; recordings name them otherwise.
 _ARMS = Field(
     "joint_position", "state", (14,), "rad", "arm joints, left 7 then right 7",
-    *np.array(_limits("left_wrist", *range(2, 9)) + _limits("right_wrist", *range(2, 9))).T,
+    *np.array(_limits("left_wrist", *range(2, 9)) + _limits("right_wrist", *range(2, 9))).T, swing=0.025,
 )  # fmt: skip
 _HEAD = Field(
     "head_position", "state", (2,), "rad", "head yaw, head pitch",

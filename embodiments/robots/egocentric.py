@@ -20,10 +20,20 @@ _WRIST_ALIGNMENT = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
 _CAMERA = PoseParts("camera_position", "camera_rotation", "quaternion_xyzw", "head camera in the world")
 
 
+_STATISTICS = statistics.shipped("egocentric")
+_TIPS = {"right": slice(18, 33), "left": slice(42, 57)}
+
+
+def _middle_of_tips(side: str) -> np.ndarray:
+    """The middle of what the statistics hold, [5, 3] m, in the recorded wrist's frame."""
+    middle = (_STATISTICS.get("q01") + _STATISTICS.get("q99"))[_TIPS[side]].reshape(5, 3) / 2.0
+    return middle @ _WRIST_ALIGNMENT.T
+
+
 def _hand(side: str) -> tuple[Block, Block]:
     wrist = PoseBlock(
         f"{side}_wrist",
-        source=HandPose(_CAMERA, f"{side}_hand_positions", f"{side}_hand_rotations"),
+        source=HandPose(_CAMERA, f"{side}_hand_positions", f"{side}_hand_rotations", _middle_of_tips(side)),
         to_opencv=_WRIST_ALIGNMENT,
         column_prefix=f"{side}_wrist_",
     )
@@ -41,7 +51,7 @@ EMBODIMENT = Embodiment(
     blocks=(PoseBlock("camera", source=_CAMERA, column_prefix="camera_"), *_hand("right"), *_hand("left")),
     view_layout=SingleView("main"),
     view_label="ego_view",
-    normalizer=normalizers.quantile(statistics.shipped("egocentric"), clamp=True),
+    normalizer=normalizers.quantile(_STATISTICS, clamp=True),
     dataset_layouts=(
         DatasetLayout(
             name="human_hand_pose",

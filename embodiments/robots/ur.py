@@ -21,7 +21,14 @@ from embodiments.views import SingleView
 
 _CHAIN = shipped_chain("ur5e", "attachment_site")
 _JOINTS = Field(
-    "joint_position", "command", (6,), "rad", "commanded joints, shoulder pan to wrist 3", _CHAIN.low, _CHAIN.high
+    "joint_position",
+    "command",
+    (6,),
+    "rad",
+    "commanded joints, pan to wrist 3",
+    _CHAIN.low,
+    _CHAIN.high,
+    swing=0.015,
 )
 
 EMBODIMENT = Embodiment(

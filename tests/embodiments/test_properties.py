@@ -65,7 +65,7 @@ def trajectories(draw, name: str):
             low, high = (np.broadcast_to(bound, field.shape) for bound in (field.low, field.high))
             values[field] = generator.uniform(low, high, (rows, *field.shape))
         else:
-            values[field] = field.example(rows, generator)
+            values[field] = field.example(np.arange(rows) / robot.fps, generator)
     return robot, embodiments.Trajectory(
         states={field.name: rows for field, rows in values.items() if field.role == "state"},
         commands={field.name: rows for field, rows in values.items() if field.role == "command"},
@@ -139,7 +139,7 @@ def test_anchor(name):
     def holds(drawn, seed):
         robot, trajectory = drawn
         unified = robot.encode(trajectory)
-        elsewhere = {field: field.example(1, np.random.default_rng(seed))[0] for field in robot.anchor_fields}
+        elsewhere = {field: field.example(np.zeros(1), np.random.default_rng(seed))[0] for field in robot.anchor_fields}
         state = {field.name: value for field, value in elsewhere.items()}
         paths = robot.integrate(unified, state)
         anchors = {block.name: block.source.poses(InstantReader(state))[0] for block in robot.pose_blocks}
