@@ -56,8 +56,8 @@ def make_batch(
             whole[:, :, : layout.known_frames] = latents
         clean_video.append(layout.to_tokens(whole))
         rows = torch.zeros(layout.rows, layout.grid.action_width)
-        given = torch.from_numpy(request.rows).float() * torch.tensor(layout.clean_rows)[:, None]
-        rows[:, : layout.columns] = torch.where(torch.tensor(layout.clean_rows)[:, None], given, 0.0)
+        clean = torch.tensor(layout.clean_rows, dtype=torch.bool)
+        rows[clean, : layout.columns] = torch.from_numpy(request.rows).float()[clean]
         clean_rows.append(rows)
         video_tokens.append(torch.arange(start, start + layout.video_tokens))
         row_tokens.append(torch.arange(start + layout.video_tokens, start + layout.tokens))

@@ -109,7 +109,7 @@ def _conv(conv, x):
     weight = conv.weight
     if x.shape[2] < weight.shape[2]:
         weight = weight[:, :, -1:]
-    _, _, height, width = (0, *conv._padding[4:5], conv._padding[2], conv._padding[0])
+    width, height = conv._padding[0], conv._padding[2]
     return functional.conv3d(x, weight, conv.bias, conv.stride, (0, height, width))
 
 
@@ -144,7 +144,9 @@ def _upsample(resample, x, segment):
             doubled = _conv(conv, _with_time_past(conv, rest, segment)).unflatten(1, (2, -1))
             rest = doubled.permute(0, 2, 3, 1, 4, 5).flatten(2, 3)
         x = rest if alone is None else torch.cat([alone, rest], dim=2)
-    return _frames(resample.resample, x)
+    # Doubling pixels is exact in any number format; diffusers goes through float32 for it.
+    conv = resample.resample[1]
+    return _frames(lambda y: conv(functional.interpolate(y, scale_factor=2.0, mode="nearest-exact")), x)
 
 
 def _with_time_past(conv, x, segment):

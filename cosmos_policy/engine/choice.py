@@ -32,10 +32,11 @@ def _native(folder: Path, device: torch.device, dtype: torch.dtype, fp8: bool, o
 
 def _diffusers(folder: Path, device: torch.device, dtype: torch.dtype, fp8: bool, offload: str | None) -> Engine:
     from cosmos_policy.engine.reference import ReferenceEngine
+    from cosmos_policy.engine.weights import load_parts
 
     if fp8 or offload:
         raise UsageError('fp8 and offload are the native engine\'s; with engine="diffusers" leave them out.')
-    return ReferenceEngine(folder, device, dtype)
+    return ReferenceEngine(load_parts(folder, device, dtype), device, dtype)
 
 
 ENGINES: dict[str, Callable[[Path, torch.device, torch.dtype, bool, str | None], Engine]] = {

@@ -67,9 +67,7 @@ class Denoiser:
             if not negative or guided[index]
         ]
         device = batch.noisy.device
-        passes = tuple(
-            self._pass(batch, group, device) for group in split_by_tokens(branches, self._tokens_per_pass)
-        )
+        passes = tuple(self._pass(batch, group, device) for group in split_by_tokens(branches, self._tokens_per_pass))
         if not any(guided):
             return Plan(passes, tuple(guided), None, None)
         scales = torch.where(torch.tensor(guided, device=device), batch.scales, 1.0)

@@ -12,13 +12,13 @@ import torch
 from cosmos_policy.engine.attention import choose_attention
 from cosmos_policy.engine.autoencoder import Autoencoder
 from cosmos_policy.engine.batch import Batch, make_batch
+from cosmos_policy.engine.capabilities import autoencoder_bytes, check_fp8, choose_operations
 from cosmos_policy.engine.denoiser import Denoiser, Plan
 from cosmos_policy.engine.guidance import check_guidance, is_guided
 from cosmos_policy.engine.heads import Heads
 from cosmos_policy.engine.layout import Layout, layout_of
 from cosmos_policy.engine.noise import draw_noise
 from cosmos_policy.engine.offload import Offload, Placement
-from cosmos_policy.engine.operations import PlainOperations
 from cosmos_policy.engine.request import EngineRequest, EngineResult
 from cosmos_policy.engine.solver import Schedule, Solver
 from cosmos_policy.engine.stopwatch import Stopwatch
@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 #: bytes of prompts' keys and values that are kept: some forty prompts of Nano
 TEXT_CACHE_BYTES = 2 << 30
 TOKENS_PER_PASS = 16384
-AUTOENCODER_BYTES = 4 << 30
 
 
 class NativeEngine:
@@ -55,7 +54,9 @@ class NativeEngine:
         self._parts, self._grid = parts, parts.grid
         network = parts.transformer
         config = network.config
-        operations = PlainOperations()
+        operations = choose_operations(device)
+        if fp8:
+            check_fp8(device, dtype)
         attention = choose_attention(
             device, dtype, config.num_attention_heads, config.num_key_value_heads, config.head_dim
         )
@@ -64,11 +65,11 @@ class NativeEngine:
         stream = Stream(layers, network.norm_moe_gen.weight.data, config.rms_norm_eps, attention, operations)
         self._heads = Heads(network, dtype)
         self._denoiser = Denoiser(network, self._heads, stream, TOKENS_PER_PASS)
-        self._autoencoder = Autoencoder(parts.vae, operations, AUTOENCODER_BYTES)
+        self._autoencoder = Autoencoder(parts.vae, operations, autoencoder_bytes(device))
         self._solver = Solver(parts.scheduler, parts.native_flow)
         tower = TextTower(network, device, placement)
         self.texts = TextCache(tower.read, TEXT_CACHE_BYTES)
-        self.name = f"native ({device.type}, attention: {attention.name}, {operations.name})"
+        self.name = f"native ({device.type}, attention: {attention.name}, {operations.name}{', fp8' if fp8 else ''})"
 
     def run(self, requests: Sequence[EngineRequest]) -> list[EngineResult]:
         """Answers, in order. Requests of one schedule (steps and flow shift) run together, whatever their sizes."""

@@ -54,7 +54,6 @@ class Projection(_Tensors):
         return functional.linear(x, self.weight, self.bias)
 
 
-
 class Fp8Projection(_Tensors):
     """The same in 8-bit floating point: one scale for each row of the input and for each output.
 
@@ -81,7 +80,6 @@ class Fp8Projection(_Tensors):
             out_dtype=self._dtype,
             use_fast_accum=True,
         )
-
 
 
 class ModuleProjection:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import pairwise
+from typing import Any
 
 import diffusers
 import numpy as np
 import torch
-from diffusers import AutoencoderKLWan, Cosmos3OmniPipeline, CosmosActionCondition
-from diffusers.utils import logging as diffusers_logging
+from diffusers import Cosmos3OmniPipeline, CosmosActionCondition
 
 from cosmos_policy.engine.request import EngineRequest, EngineResult
 from cosmos_policy.engine.text import prompt_token_ids
+from cosmos_policy.engine.weights import Parts
 from cosmos_policy.errors import UsageError
 
 
@@ -43,9 +43,11 @@ class ExactPipeline(Cosmos3OmniPipeline):
     _request: EngineRequest
     encode_s: float
 
-    def tokenize_prompt(self, prompt, negative_prompt=None, **_):
-        system = self.config.default_use_system_prompt
-        tokens = [prompt_token_ids(self.text_tokenizer, text, system) for text in (prompt, negative_prompt or "")]
+    def tokenize_prompt(self, prompt, negative_prompt=None, num_frames=0, **_):
+        system, image = self.config.default_use_system_prompt, num_frames == 1
+        tokens = [
+            prompt_token_ids(self.text_tokenizer, text, system, image) for text in (prompt, negative_prompt or "")
+        ]
         return tokens[0], tokens[1]
 
     def _prepare_action_video_conditioning(self, conditioning_clip, resolution_tier, num_frames, device, dtype):
@@ -76,6 +78,7 @@ class ExactPipeline(Cosmos3OmniPipeline):
             return tensors
 
         started = _now(device)
+        self.encode_s = 0.0
         output = self(
             prompt=request.prompt,
             negative_prompt=request.negative_prompt,
@@ -83,15 +86,7 @@ class ExactPipeline(Cosmos3OmniPipeline):
             num_inference_steps=sampling.num_inference_steps,
             guidance_scale=sampling.guidance_scale,
             generator=torch.Generator("cpu").manual_seed(request.seed),
-            action=ExactCondition(
-                mode=request.mode,
-                chunk_size=request.rows.shape[0],
-                domain_name=request.domain_name,
-                raw_actions=torch.from_numpy(request.rows) if request.mode == "forward_dynamics" else None,
-                # The pipeline only measures this stand-in; the frames themselves come from the request.
-                image=torch.zeros(3, 64, 64),
-                request=request,
-            ),
+            **(_video_arguments(request) if request.mode == "generate" else _action_arguments(request)),
             output_type="np" if request.video else "latent",
             callback_on_step_end=note_step,
             enable_safety_check=False,
@@ -103,23 +98,46 @@ class ExactPipeline(Cosmos3OmniPipeline):
             "denoise": 1e3 * (steps[-1] - started - self.encode_s),
             "decode": 1e3 * (finished - steps[-1]),
         }
+        step_ms = tuple(1e3 * (after - before) for before, after in pairwise(steps))
         video = np.round(np.asarray(output.video) * 255).astype(np.uint8) if request.video else None
-        return EngineResult(rows, video, timing)
+        return EngineResult(rows, video, timing, step_ms)
+
+
+def _action_arguments(request: EngineRequest) -> dict[str, Any]:
+    condition = ExactCondition(
+        mode=request.mode,
+        chunk_size=request.rows.shape[0],
+        domain_name=request.domain_name,
+        raw_actions=torch.from_numpy(request.rows) if request.mode == "forward_dynamics" else None,
+        # The pipeline only measures this stand-in; the frames themselves come from the request.
+        image=torch.zeros(3, 64, 64),
+        request=request,
+    )
+    return {"action": condition}
+
+
+def _video_arguments(request: EngineRequest) -> dict[str, Any]:
+    fit = request.fit
+    image = request.frames[0] if len(request.frames) else None
+    return {"image": image, "num_frames": request.num_frames, "height": fit.canvas_height, "width": fit.canvas_width}
 
 
 class ReferenceEngine:
-    """diffusers' pipeline behind the engine's interface."""
+    """diffusers' pipeline behind the engine's interface. parts: a checkpoint's modules, on `device`."""
 
-    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype):
+    def __init__(self, parts: Parts, device: torch.device, dtype: torch.dtype):
         self.device, self.dtype = device, dtype
         self.name = f"diffusers {diffusers.__version__} Cosmos3OmniPipeline"
-        with _quiet_diffusers():
-            self._pipeline = ExactPipeline.from_pretrained(
-                folder, dtype=dtype, sound_tokenizer=None, safety_checker=None, enable_safety_checker=False
-            ).to(device)
+        self._pipeline = ExactPipeline(
+            parts.transformer,
+            parts.tokenizer,
+            parts.vae,
+            parts.scheduler,
+            enable_safety_checker=False,
+            default_use_system_prompt=parts.system_prompt,
+            use_native_flow_schedule=parts.native_flow,
+        )
         self._pipeline.set_progress_bar_config(disable=True)
-        vae: AutoencoderKLWan = self._pipeline.vae
-        self.frames_per_latent = int(vae.config.scale_factor_temporal)
 
     def run(self, requests: Sequence[EngineRequest]) -> list[EngineResult]:
         """One after the other: the pipeline takes one sample a call."""
@@ -133,24 +151,20 @@ class ReferenceEngine:
         self._pipeline = None
 
     def _check(self, request: EngineRequest) -> None:
+        sampling = request.sampling
+        if sampling.guidance_interval is not None or sampling.guidance_steps is not None:
+            raise UsageError(
+                "diffusers' pipeline guides every step: without guidance_interval and guidance_steps, or with "
+                'engine="native", this runs.'
+            )
+        if request.mode == "generate" and len(request.frames) > 1:
+            raise UsageError("The reference engine generates from a prompt and at most one frame.")
         partly_clean = request.mode != "forward_dynamics" and bool(request.clean_rows.any())
         if request.row_offset != 1 or partly_clean:
             raise UsageError(
                 "diffusers' pipeline cannot hold a clean state row or an action prefix, so the reference engine cannot "
-                "run an embodiment with state rows (droid_joint); use one without (droid)."
+                'run an embodiment with state rows (droid_joint); use engine="native", or one without (droid).'
             )
-
-
-@contextmanager
-def _quiet_diffusers():
-    """diffusers' loading bar off while a pipeline is loaded, and as it was afterwards."""
-    was_on = diffusers_logging.is_progress_bar_enabled()
-    diffusers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was_on:
-            diffusers_logging.enable_progress_bar()
 
 
 def _now(device: torch.device) -> float:

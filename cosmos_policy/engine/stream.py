@@ -131,4 +131,3 @@ def _place_text(pack: Pack, layer: int, keys: torch.Tensor, values: torch.Tensor
             else:
                 for row, text in zip(rows, run.texts, strict=True):
                     row.copy_(getattr(text, part)[layer])
-

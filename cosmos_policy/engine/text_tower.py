@@ -30,9 +30,7 @@ class TextTower:
         ids = torch.tensor(list(token_ids), device=embedding.weight.device)
         hidden = embedding(ids).to(self._device)
         positions = text_positions(len(ids), network.config).to(self._device)
-        cos, sin = (
-            part[0, :, None] for part in network.rotary_emb(positions[:, None], self._device, torch.float32)
-        )
+        cos, sin = (part[0, :, None] for part in network.rotary_emb(positions[:, None], self._device, torch.float32))
         keys, values = [], []
         last = len(network.layers) - 1
         for index, layer in enumerate(self._placement.text_layers()):

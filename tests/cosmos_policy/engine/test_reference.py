@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cosmos_policy.checkpoints import resolve_checkpoint
-from cosmos_policy.engine.reference import ReferenceEngine
+from cosmos_policy.engine.choice import make_engine
 from cosmos_policy.engine.request import EngineRequest
 from cosmos_policy.errors import UsageError
 from cosmos_policy.inputs import PromptFacts, fit_frames, json_prompt
@@ -21,7 +21,7 @@ def folder():
 
 @pytest.fixture(scope="module")
 def engine(folder, single_thread):
-    return ReferenceEngine(folder, torch.device("cpu"), torch.float32)
+    return make_engine("diffusers", folder, torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture(scope="module")
