@@ -59,6 +59,22 @@ def _pose_errors(block: Any, embodiment: Any, predicted: np.ndarray, recorded: n
     }
 
 
+def _pose_delta_errors(
+    block: Any, embodiment: Any, predicted: np.ndarray, recorded: np.ndarray
+) -> dict[Metric, np.ndarray]:
+    """A controller's own deltas: distance in the controller's unit, geodesic angle of the turns."""
+    distance = np.linalg.norm(predicted[:, :3] - recorded[:, :3], axis=-1)
+    angle = geodesic_degrees(
+        rotations.to_matrix(predicted[:, 3:], block.representation),
+        rotations.to_matrix(recorded[:, 3:], block.representation),
+    )
+    title = _title(block)
+    return {
+        Metric(f"{block.name}_position_command", f"{title} position command", "1", "action"): distance,
+        Metric(f"{block.name}_rotation_deg", f"{title} rotation per action", "deg", "action"): angle,
+    }
+
+
 def _mean_column_errors(
     block: Any, embodiment: Any, predicted: np.ndarray, recorded: np.ndarray
 ) -> dict[Metric, np.ndarray]:
@@ -85,6 +101,7 @@ def _point_errors(block: Any, embodiment: Any, predicted: np.ndarray, recorded: 
 #: kind of block -> its errors; every other kind is measured column by column
 MEASURES: Mapping[str, Callable[[Any, Any, np.ndarray, np.ndarray], dict[Metric, np.ndarray]]] = {
     "pose": _pose_errors,
+    "pose_delta": _pose_delta_errors,
     "fingertips": _point_errors,
 }
 

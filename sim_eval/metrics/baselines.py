@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from embodiments import EmbodimentError, Trajectory
+from embodiments import EmbodimentError, Trajectory, rotations
 
-IDENTITY_DELTA = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+#: kind of block -> its columns when nothing moves; every other kind holds absolute values, which are kept
+NO_MOTION: Mapping[str, Callable[[Any], np.ndarray]] = {
+    "pose": lambda block: _no_turn("rot6d"),
+    "pose_delta": lambda block: _no_turn(block.representation),
+}
 
 
 def hold_still(
@@ -24,8 +28,8 @@ def hold_still(
     if row is None:
         return None
     for block in embodiment.blocks:
-        if block.kind == "pose":
-            row[block.columns] = IDENTITY_DELTA
+        if block.kind in NO_MOTION:
+            row[block.columns] = NO_MOTION[block.kind](block)
     return np.tile(row, (horizon, 1))
 
 
@@ -41,6 +45,11 @@ ACTION_BASELINES: Mapping[str, Callable[..., np.ndarray | None]] = {
     "hold_still": hold_still,
     "repeat_last_action": repeat_last_action,
 }
+
+
+def _no_turn(representation: str) -> np.ndarray:
+    """No translation and the identity rotation."""
+    return np.concatenate([np.zeros(3), rotations.from_matrix(np.eye(3), representation)])
 
 
 def _state_as_action(embodiment: Any, recording: Trajectory, row: int) -> np.ndarray | None:
