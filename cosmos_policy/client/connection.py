@@ -17,9 +17,10 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_socket
 
 from cosmos_policy.errors import Failure, UsageError
-from cosmos_policy.wire.arrays import packb, unpackb
+from cosmos_policy.wire.arrays import Packer, unpackb
 from cosmos_policy.wire.contract import PROTOCOL
 
+FRAGMENT_BYTES = 512 * 1024
 SOCKET_PATH = "/v1/actions/socket"
 _SCHEMES = {"ws": ("ws", "http"), "wss": ("wss", "https"), "http": ("ws", "http"), "https": ("wss", "https")}
 
@@ -65,6 +66,7 @@ class Connection:
         self._socket: ClientConnection | None = None
         self._turn = threading.Lock()
         self._ids = itertools.count(1)
+        self._packer = Packer()
 
     def get(self, path: str) -> Mapping[str, Any]:
         """A JSON document of the server. Tries again while nobody listens or the model is loading, within `open_s`."""
@@ -99,7 +101,7 @@ class Connection:
             socket = self._open()
             number = next(self._ids)
             try:
-                socket.send(packb({**message, "id": number}))
+                _send(socket, self._packer.pack({**message, "id": number}))
                 frame = socket.recv(timeout=self._patience.answer_s)
             except TimeoutError:
                 self.close()  # the late answer must never be taken for that of the next call
@@ -175,6 +177,14 @@ class Connection:
             f"No server answers at {self.address} ({type(error).__name__} for {self._patience.open_s:g} s): is it "
             "running, and are host and port right? Start one with `cosmos-policy serve`."
         )
+
+
+def _send(socket: ClientConnection, message: memoryview) -> None:
+    """Send in fragments: each is masked and copied in memory that the processor still holds."""
+    if len(message) <= FRAGMENT_BYTES:
+        socket.send(bytes(message))
+    else:
+        socket.send([message[at : at + FRAGMENT_BYTES] for at in range(0, len(message), FRAGMENT_BYTES)])
 
 
 def as_error(error: Mapping[str, Any]) -> Exception:

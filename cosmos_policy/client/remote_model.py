@@ -22,6 +22,7 @@ from cosmos_policy.types import (
 from cosmos_policy.wire.contract import PROTOCOL, describe_embodiment, require_agreement
 from cosmos_policy.wire.messages import CALLS, decode_answer, encode_request, read_sampling
 from cosmos_policy.world_action_model import ModelInfo, WorldActionModel
+from embodiments import Embodiment
 
 
 def connect(
@@ -58,7 +59,7 @@ class RemoteModel(WorldActionModel):
     def __init__(self, connection: Connection, deadline_ms: float | None = None):
         self._connection, self._deadline_ms = connection, deadline_ms
         self._session_id = uuid.uuid4().hex
-        self._agreed: set[str] = set()
+        self._agreed: dict[str, Embodiment] = {}
         self._reset_next = False
         self.contract: Mapping[str, Any] = connection.get("/info")
         """What the server says at ``/info``: the embodiment, its units, shapes and views, the model and its hashes."""
@@ -73,19 +74,23 @@ class RemoteModel(WorldActionModel):
         told["notes"] = tuple(told["notes"])
         self.info = ModelInfo(**{name: value for name, value in told.items() if name in known})
 
-    def check(self, embodiment: Any) -> embodiments.Embodiment:
+    def check(self, embodiment: Any) -> Embodiment:
         """Compare the robot here with the one that the server serves; raise one sentence where they differ."""
-        known = embodiments.get(embodiment) if isinstance(embodiment, str) else embodiment
-        shipped = known.name in embodiments.names() and embodiments.get(known.name).normalizer is known.normalizer
-        mark = f"{known.name} {id(known.normalizer)}"
-        if mark not in self._agreed:
+        known = self._agreed.get(embodiment) if isinstance(embodiment, str) else embodiment
+        if known is None:
+            known = embodiments.get(embodiment)
+        if self._agreed.get(known.name) is not known:
+            shipped = known.name in embodiments.names() and embodiments.get(known.name).normalizer is known.normalizer
             require_agreement(
                 describe_embodiment(known),
                 self.contract["embodiment"],
                 self._connection.address,
                 own_normalizer=not shipped,
             )
-            self._agreed.add(mark)
+            # Later calls by the same name or object cost nothing: reading robots from disk takes milliseconds.
+            self._agreed[known.name] = known
+            if isinstance(embodiment, str):
+                self._agreed[embodiment] = known
         return known
 
     def sampling_for(self, embodiment: Any, sampling: Sampling | None = None) -> Sampling:

@@ -11,6 +11,7 @@ import uvicorn
 from cosmos_policy.errors import Failure, UsageError
 from cosmos_policy.server.errors import StartFailed
 from cosmos_policy.server.logs import configure_logging
+from cosmos_policy.server.memory import keep_freed_memory
 from cosmos_policy.server.settings import ServerSettings
 from cosmos_policy.server.transport.app import make_app
 
@@ -49,6 +50,7 @@ def serve(settings: ServerSettings) -> None:
     Raises :class:`UsageError` or :class:`Failure`, in one sentence, where nothing can be loaded or the port is taken.
     """
     configure_logging()
+    keep_freed_memory()
     app = make_app(settings)
     server = _Server(_config(app, settings))
     asyncio.run(_serve(server, settings))

@@ -8,6 +8,7 @@ import socket
 import sys
 
 from cosmos_policy.server.logs import configure_logging
+from cosmos_policy.server.memory import keep_freed_memory
 from cosmos_policy.server.worker.channel import Channel, ChannelClosed
 from cosmos_policy.server.worker.runner import FatalDeviceError, Runner, StartError
 
@@ -18,6 +19,7 @@ def main() -> int:
     """Load, warm up, then answer until the server closes its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides when we end
     configure_logging()
+    keep_freed_memory()
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     try:
         try:

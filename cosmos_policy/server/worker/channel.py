@@ -63,7 +63,7 @@ class Channel:
 
         def unpack(value: dict) -> Any:
             if "__beside__" in value:
-                return np.frombuffer(beside[value["__beside__"]], value["dtype"]).reshape(value["shape"])
+                return beside[value["__beside__"]].view(value["dtype"]).reshape(value["shape"])
             if "__array__" in value:
                 return np.frombuffer(bytearray(value["__array__"]), value["dtype"]).reshape(value["shape"])
             return value
@@ -84,8 +84,8 @@ class Channel:
                     break
                 sent -= len(views.pop(0))
 
-    def _read(self, count: int) -> bytearray:
-        data = bytearray(count)
+    def _read(self, count: int) -> np.ndarray:
+        data = np.empty(count, np.uint8)  # not zeroed, unlike a bytearray
         view, at = memoryview(data), 0
         while at < count:
             try:
