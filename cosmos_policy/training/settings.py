@@ -249,6 +249,8 @@ class TrainSettings:
     """Of matrix products; weights, sums and the optimiser are float32."""
     weights: Literal["float32", "bf16"] = "float32"
     """In which weights are held that are not trained (lora): bf16 halves them."""
+    saved: Literal["bf16", "float32"] = "bf16"
+    """In which the checkpoint's trained part is written."""
     gradient_checkpointing: bool = False
     """Compute each layer twice and keep less in memory."""
     compile: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 MERGED_VOCABULARY_SIZE = 384
@@ -58,8 +59,11 @@ CHAT_TEMPLATE = """\
 """
 
 
-def make_tokenizer():
-    """The tokenizer as a ``transformers.Qwen2Tokenizer``; the same on every machine."""
+def make_tokenizer(lines: Sequence[str] = TRAINING_LINES, vocabulary_size: int = MERGED_VOCABULARY_SIZE):
+    """The tokenizer as a ``transformers.Qwen2Tokenizer``; the same on every machine.
+
+    lines: what it is trained on. vocabulary_size: bytes and merges, without the special tokens.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import Qwen2Tokenizer
 
@@ -67,11 +71,11 @@ def make_tokenizer():
     trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trained.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=MERGED_VOCABULARY_SIZE,
+        vocab_size=vocabulary_size,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    trained.train_from_iterator(TRAINING_LINES, trainer)
+    trained.train_from_iterator(lines, trainer)
     model = json.loads(trained.to_str())["model"]
     tokenizer = Qwen2Tokenizer(
         vocab=model["vocab"],

@@ -1,0 +1,188 @@
+"""The autoencoder's task: clips in, the same clips out, and latents that a transformer can be trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cosmos_policy.errors import UsageError
+from cosmos_policy.training.data.latents import content_cells, to_pixels
+from cosmos_policy.training.data.prepared import PreparedDataset
+from cosmos_policy.training.evaluation import psnr_db
+from cosmos_policy.training.settings import AutoencoderSettings, TrainSettings
+from cosmos_policy.training.task import Task, generator_for
+
+#: Of a canvas's padding so many cells around the content are shown: the encoder's convolutions look that far.
+MARGIN_CELLS = 2
+#: Decoded pictures are kept in memory up to so many bytes; beyond it they are read anew for each batch.
+MEMORY_BYTES = 16 << 30
+#: Clips that measure the latents' mean and deviation, and at most so many that are evaluated.
+MEASURED_CLIPS, EVALUATED_CLIPS = 128, 32
+
+
+@dataclass(frozen=True, eq=False)
+class Clips:
+    """The stretches of `episodes` of one dataset that a clip may be taken from."""
+
+    dataset: PreparedDataset
+    episodes: Sequence[int]
+    share: float
+
+
+class Reconstruction(nn.Module):
+    """The autoencoder and its loss. A batch: pixels [B, 3, T, H, W] in -1..1, noise like the latents, content size."""
+
+    def __init__(self, autoencoder: nn.Module, weights: AutoencoderSettings):
+        super().__init__()
+        self.autoencoder = autoencoder
+        self._weights = weights
+
+    def forward(self, batch: tuple[Tensor, Tensor, tuple[int, int]]) -> dict[str, Tensor]:
+        pixels, noise, (height, width) = batch
+        weights = self._weights
+        posterior = self.autoencoder.encode(pixels).latent_dist
+        decoded = self.autoencoder.decode(posterior.mean + posterior.std * noise).sample.float()
+        shown, wanted = decoded[..., :height, :width], pixels[..., :height, :width]
+        difference = shown - wanted
+        losses = {
+            "l1": difference.abs().mean(),
+            "mse": difference.square().mean(),
+            "gradient": _edges(shown, wanted),
+            "kl": posterior.kl().float().mean() / noise[0].numel(),
+        }
+        total = sum(getattr(weights, name) * value for name, value in losses.items())
+        return {"total": total, **losses}
+
+
+def _edges(shown: Tensor, wanted: Tensor) -> Tensor:
+    """Mean absolute error of the differences between neighbouring pixels, down and right."""
+    return sum((shown.diff(dim=dim) - wanted.diff(dim=dim)).abs().mean() for dim in (-1, -2))
+
+
+class AutoencoderTask(Task):
+    """Trains `autoencoder` on clips; `held_out` ones measure it."""
+
+    def __init__(
+        self, autoencoder, training: Sequence[Clips], held_out: Sequence[Clips], settings: TrainSettings,
+        device: torch.device,
+    ):  # fmt: skip
+        self.module = Reconstruction(autoencoder, settings.autoencoder)
+        if settings.autoencoder.decoder_only:
+            for name, parameter in autoencoder.named_parameters():
+                parameter.requires_grad_(name.startswith(("decoder.", "post_quant_conv.")))
+        self._autoencoder, self._settings, self._device = autoencoder, settings, device
+        self._training, self._held_out = training, held_out
+        sizes = {clips.dataset.fit for clips in training}
+        if len({(fit.canvas_height, fit.canvas_width) for fit in sizes}) > 1 or len(sizes) > 1:
+            raise UsageError(
+                "An autoencoder is trained on pictures of one size; train the datasets one after the other."
+            )
+        for clips in (*training, *held_out):
+            longest = max(facts.frames for facts in clips.dataset.episodes if facts.index in clips.episodes)
+            if longest < settings.autoencoder.clip_frames:
+                raise UsageError(
+                    f"No episode of {clips.dataset.source} has {settings.autoencoder.clip_frames} frames (the longest "
+                    f"has {longest}); set a smaller autoencoder.clip_frames."
+                )
+        self._pictures = _read_all(training)
+
+    def batch(self, seed: tuple[int, ...]) -> tuple[Tensor, Tensor, tuple[int, int]]:
+        generator = np.random.default_rng(seed)
+        clips = [self._clip(self._training, generator) for _ in range(self._settings.batch_size)]
+        pixels = to_pixels(np.stack(clips), self._device)
+        return pixels, self._noise(pixels, generator_for(seed, self._device)), self._content()
+
+    @torch.no_grad()
+    def evaluate(self) -> Mapping[str, float]:
+        if not self._held_out:
+            return {}
+        generator, found = np.random.default_rng(0), []
+        height, width = self._content()
+        for _ in range(EVALUATED_CLIPS):
+            clip = self._clip(self._held_out, generator)
+            pixels = to_pixels(clip[None], self._device)
+            decoded = self._autoencoder.decode(self._autoencoder.encode(pixels).latent_dist.mode()).sample
+            levels = ((decoded.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+            shown = levels[0].permute(1, 2, 3, 0).cpu().numpy()
+            found.append(psnr_db(shown[:, :height, :width], clip[:, :height, :width]))
+        return {"psnr_db": float(np.mean(found))}
+
+    @torch.no_grad()
+    def measure_latents(self) -> None:
+        """Write the latents' mean and deviation into the autoencoder's configuration: the transformer works on latents
+        of unit size. Nothing where the encoder was left as it is."""
+        if self._settings.autoencoder.decoder_only:
+            return
+        generator, sums = np.random.default_rng(1), []
+        rows, columns = content_cells(self._training[0].dataset, int(self._autoencoder.config.scale_factor_spatial))
+        for _ in range(MEASURED_CLIPS):
+            pixels = to_pixels(self._clip(self._training, generator)[None], self._device)
+            latents = self._autoencoder.encode(pixels).latent_dist.mode().double()[..., :rows, :columns]
+            sums.append(torch.stack([latents.mean((0, 2, 3, 4)), latents.square().mean((0, 2, 3, 4))]))
+        mean, square = torch.stack(sums).mean(0)
+        deviation = (square - mean.square()).clamp(min=1e-6).sqrt()
+        self._autoencoder.register_to_config(latents_mean=mean.tolist(), latents_std=deviation.tolist())
+
+    def _clip(self, sources: Sequence[Clips], generator: np.random.Generator) -> np.ndarray:
+        """uint8 [clip_frames, H, W, 3]: content and a margin of the canvas around it."""
+        shares = np.array([clips.share for clips in sources])
+        clips = sources[generator.choice(len(sources), p=shares / shares.sum())]
+        length = self._settings.autoencoder.clip_frames
+        frames = {facts.index: facts.frames for facts in clips.dataset.episodes}
+        usable = [index for index in clips.episodes if frames[index] >= length]
+        episode = usable[generator.integers(len(usable))]
+        start = int(generator.integers(frames[episode] - length + 1))
+        rows = range(start, start + length)
+        kept = self._pictures.get((clips.dataset.folder, episode))
+        height, width = self._shown()
+        if kept is not None:
+            return _canvas(kept[start : start + length], clips.dataset, height, width)
+        return clips.dataset.canvases(episode, rows)[:, :height, :width]
+
+    def _content(self) -> tuple[int, int]:
+        fit = self._training[0].dataset.fit
+        return fit.visible_height, fit.visible_width
+
+    def _shown(self) -> tuple[int, int]:
+        """Height and width, in pixels, of what is shown to the autoencoder."""
+        fit, cell = self._training[0].dataset.fit, int(self._autoencoder.config.scale_factor_spatial)
+        wanted = (
+            -(-content // cell) * cell + MARGIN_CELLS * cell for content in (fit.content_height, fit.content_width)
+        )
+        return tuple(min(*pair) for pair in zip(wanted, (fit.canvas_height, fit.canvas_width), strict=True))
+
+    def _noise(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
+        config = self._autoencoder.config
+        frames = (pixels.shape[2] - 1) // int(config.scale_factor_temporal) + 1
+        cells = [size // int(config.scale_factor_spatial) for size in pixels.shape[3:]]
+        shape = (len(pixels), int(config.z_dim), frames, *cells)
+        return torch.randn(shape, generator=generator, device=self._device)
+
+
+def _canvas(frames: np.ndarray, dataset: PreparedDataset, height: int, width: int) -> np.ndarray:
+    from cosmos_policy.training.data.prepared import pad_to_canvas
+
+    return pad_to_canvas(frames, dataset.fit)[:, :height, :width]
+
+
+def _read_all(sources: Sequence[Clips]) -> dict[tuple, np.ndarray]:
+    """(folder, episode) -> its pictures, where all of them fit into memory; else nothing."""
+    lengths = {
+        (clips.dataset.folder, facts.index): (clips.dataset, facts)
+        for clips in sources
+        for facts in clips.dataset.episodes
+        if facts.index in set(clips.episodes)
+    }
+    size = sum(
+        facts.frames * dataset.fit.content_height * dataset.fit.content_width * 3 for dataset, facts in lengths.values()
+    )
+    if size > MEMORY_BYTES:
+        return {}
+    with ThreadPoolExecutor() as pool:
+        read = pool.map(lambda item: item[0].frames(item[1].index, range(item[1].frames)), lengths.values())
+        return dict(zip(lengths, read, strict=True))

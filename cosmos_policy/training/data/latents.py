@@ -1,0 +1,103 @@
+"""Windows through the frozen autoencoder, once, and kept on disk.
+
+The encoder is causal from the window's first frame on, so each window has latents of its own; they cannot be cut out of
+the whole episode's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from cosmos_policy.training.data.prepared import PreparedDataset
+
+#: Windows that are encoded in one pass.
+PASS_WINDOWS = 8
+
+
+def normalised(autoencoder, latents: torch.Tensor) -> torch.Tensor:
+    """[B, C, T, h, w] as the autoencoder gives them -> as the transformer sees them."""
+    mean, deviation = _moments(autoencoder, latents)
+    return (latents - mean) / deviation
+
+
+def denormalised(autoencoder, latents: torch.Tensor) -> torch.Tensor:
+    """The inverse of :func:`normalised`."""
+    mean, deviation = _moments(autoencoder, latents)
+    return latents * deviation + mean
+
+
+def _moments(autoencoder, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return tuple(
+        torch.tensor(values, device=latents.device, dtype=latents.dtype).view(1, -1, 1, 1, 1)
+        for values in (autoencoder.config.latents_mean, autoencoder.config.latents_std)
+    )
+
+
+def to_pixels(frames: np.ndarray | torch.Tensor, device: torch.device) -> torch.Tensor:
+    """uint8 [B, T, H, W, 3] -> float32 [B, 3, T, H, W] in -1..1."""
+    return torch.as_tensor(frames).to(device).permute(0, 4, 1, 2, 3).float() / 127.5 - 1.0
+
+
+@torch.no_grad()
+def encode(autoencoder, canvases: np.ndarray, cells: tuple[int, int]) -> torch.Tensor:
+    """uint8 [B, T, canvas height, canvas width, 3] -> normalised latents [B, C, T', h, w] of the content's `cells`."""
+    parameter = next(autoencoder.parameters())
+    pixels = to_pixels(canvases, parameter.device).to(parameter.dtype)
+    with torch.autocast(parameter.device.type, enabled=False):
+        latents = autoencoder.encode(pixels).latent_dist.mode().float()
+    return normalised(autoencoder, latents)[..., : cells[0], : cells[1]]
+
+
+@torch.no_grad()
+def decode(autoencoder, latents: torch.Tensor) -> np.ndarray:
+    """Normalised latents [B, C, T', h, w] -> uint8 [B, T, 16 h, 16 w, 3]."""
+    parameter = next(autoencoder.parameters())
+    raw = denormalised(autoencoder, latents.to(parameter.device, torch.float32)).to(parameter.dtype)
+    with torch.autocast(parameter.device.type, enabled=False):
+        pixels = autoencoder.decode(raw).sample.float().clamp(-1, 1)
+    return ((pixels + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 4, 1).cpu().numpy()
+
+
+def content_cells(dataset: PreparedDataset, cell_pixels: int) -> tuple[int, int]:
+    """Latent cells (rows, columns) that the frames' content covers; the canvas's padding beyond them is cut away."""
+    return max(dataset.fit.content_height // cell_pixels, 1), max(dataset.fit.content_width // cell_pixels, 1)
+
+
+def latents_of(
+    dataset: PreparedDataset,
+    places: Sequence[tuple[int, int]],
+    chunk_size: int,
+    autoencoder,
+    fingerprint: str,
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> torch.Tensor:
+    """float16 [W, C, T', h, w]: the latents of windows that start at `places` (episode, frame).
+
+    fingerprint: of the autoencoder's weights. folder: where they are kept, and found the next time.
+    """
+    shaping = [fingerprint, dataset.fingerprint, chunk_size, list(map(list, places))]
+    path = folder / f"{hashlib.sha256(json.dumps(shaping).encode()).hexdigest()[:16]}.safetensors"
+    if path.is_file():
+        return load_file(path)["latents"]
+    cells = content_cells(dataset, int(autoencoder.config.scale_factor_spatial))
+    parts = []
+    for start in range(0, len(places), PASS_WINDOWS):
+        chosen = places[start : start + PASS_WINDOWS]
+        clips = [dataset.canvases(episode, range(frame, frame + chunk_size + 1)) for episode, frame in chosen]
+        parts.append(encode(autoencoder, np.stack(clips), cells).half().cpu())
+        if progress is not None:
+            progress(min(start + PASS_WINDOWS, len(places)), len(places))
+    latents = torch.cat(parts).contiguous()
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    save_file({"latents": latents}, unfinished)
+    unfinished.replace(path)
+    return latents

@@ -1,0 +1,150 @@
+"""From a LeRobot dataset to prepared episodes. The only part of training that reads LeRobot."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+import embodiments
+from cosmos_policy.errors import UsageError
+from cosmos_policy.inputs import Fit, fit_frames
+from cosmos_policy.training.data.checks import check_trajectory
+from cosmos_policy.training.data.prepared import (
+    EpisodeFacts,
+    PreparedDataset,
+    is_prepared,
+    read_prepared,
+    write_episode,
+    write_prepared,
+)
+from cosmos_policy.training.settings import DatasetSettings
+from embodiments import Embodiment, Trajectory
+
+#: Frames that are decoded in one go.
+DECODED_STEPS = 15
+
+
+def prepare(
+    settings: DatasetSettings, tier: int | None, folder: Path, progress: Callable[[int, int], None] | None = None
+) -> PreparedDataset:
+    """The episodes of a dataset, prepared in `folder`; found there if they have been before.
+
+    tier: canvas tier of the base checkpoint, for settings that name none. progress: told (episodes done, of how many).
+    Every mismatch of dataset and robot is a :class:`UsageError` before any frame is decoded.
+    """
+    if is_prepared(Path(settings.path)):
+        return _as_settled(read_prepared(Path(settings.path)), settings)
+    from sim_eval.datasets.binding import bind
+    from sim_eval.datasets.episodes import parse_episodes
+    from sim_eval.datasets.health import check_files, check_health, read_info
+    from sim_eval.datasets.recording import Recording
+    from sim_eval.datasets.source import fingerprint, locate
+
+    robot = embodiments.get(settings.embodiment)
+    source = locate(settings.path)
+    info = read_info(source.root, source.name)
+    check_health(source.root, source.name, info)
+    chosen = parse_episodes(settings.episodes, int(info["total_episodes"]))
+    binding = bind(
+        robot,
+        info,
+        source.name,
+        camera_map=settings.camera_map,
+        missing_views=settings.missing_views,
+        fps=settings.fps,
+    )
+    if source.repository is None:
+        check_files(source.root, source.name, info, chosen)
+    robot = replace(robot, fps=binding.fps)
+    tier = settings.resolution_tier or tier or robot.resolution_tier
+    key = _key(settings, tier, fingerprint(source))
+    folder = folder / key
+    if is_prepared(folder):
+        return read_prepared(folder)
+
+    recording = Recording(source, binding, robot, chosen, DECODED_STEPS)
+    trajectories = {index: recording.episode(index).trajectory for index in chosen}
+    for index, trajectory in trajectories.items():
+        check_trajectory(robot, trajectory, f"episode {index} of {source.name}")
+    episodes, fit = [], None
+    for index, trajectory in trajectories.items():
+        content, fit = _frames(recording, index, tier, fit)
+        longer = _at_rest(trajectory, settings.rest_steps)
+        actions = robot.encode(longer)
+        write_episode(folder, index, actions, _states(robot, longer, len(actions) + 1), content)
+        task = settings.instruction if settings.instruction is not None else recording.task(index)
+        episodes.append(EpisodeFacts(index, task or robot.instruction_default, len(content), len(actions)))
+        if progress is not None:
+            progress(len(episodes), len(chosen))
+    prepared = PreparedDataset(
+        folder, source.name, key, settings.embodiment, binding.fps, tier, fit, tuple(episodes), binding.notes
+    )
+    write_prepared(prepared)
+    return prepared
+
+
+def _key(settings: DatasetSettings, tier: int, fingerprint: str) -> str:
+    """What tells these prepared episodes from others: the dataset's content and every setting that shapes them."""
+    shaping = asdict(settings)
+    for name in ("share", "held_out", "chunk_size", "window_stride", "path"):
+        shaping.pop(name)
+    return hashlib.sha256(json.dumps([shaping, tier, fingerprint], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _as_settled(prepared: PreparedDataset, settings: DatasetSettings) -> PreparedDataset:
+    """Prepared episodes that the user named: they must be what the settings want."""
+    wanted = {"embodiment": settings.embodiment, "fps": settings.fps, "tier": settings.resolution_tier}
+    for name, value in wanted.items():
+        found = getattr(prepared, name)
+        if value is not None and value != found:
+            raise UsageError(
+                f"{settings.path} was prepared with {name} {found}, but {value} is asked for; prepare it anew from the "
+                "dataset, or ask for that."
+            )
+    for name, default in (("episodes", None), ("instruction", None), ("camera_map", {}), ("rest_steps", 0)):
+        if getattr(settings, name) != default:
+            raise UsageError(
+                f"{settings.path} holds prepared episodes, in which {name} is settled; set it where they are prepared."
+            )
+    return prepared
+
+
+def _frames(recording, index: int, tier: int, fit: Fit | None) -> tuple[np.ndarray, Fit]:
+    """All composed frames of an episode, fitted to their canvas and cut to their content; and the fit."""
+    count, parts = recording.episode(index).num_frames, []
+    for start in range(0, count, DECODED_STEPS + 1):
+        composed = recording.frames(index, start)[: count - start]
+        canvas, found = fit_frames(composed, tier)
+        if fit is not None and found != fit:
+            raise UsageError(
+                f"Episode {index} has pictures of another size than those before it; train on datasets of one size, or "
+                "name them one by one."
+            )
+        fit = found
+        parts.append(canvas[:, : fit.content_height, : fit.content_width])
+    return np.concatenate(parts), fit
+
+
+def _at_rest(trajectory: Trajectory, steps: int) -> Trajectory:
+    """The trajectory, gone on for `steps` at its last state and command."""
+
+    def longer(rows: np.ndarray) -> np.ndarray:
+        rows = np.asarray(rows)
+        return np.concatenate([rows, np.repeat(rows[-1:], steps, axis=0)])
+
+    return Trajectory(
+        states={name: longer(rows) for name, rows in trajectory.states.items()},
+        commands={name: longer(rows) for name, rows in trajectory.commands.items()},
+    )
+
+
+def _states(robot: Embodiment, trajectory: Trajectory, count: int) -> np.ndarray:
+    """The state row of every instant, unified, float64 [count, D]; [0, D] for robots without one."""
+    if not robot.state_rows:
+        return np.zeros((0, robot.action_dim))
+    return np.stack([robot.encode_state(trajectory.state_at(row))[-1] for row in range(count)])
