@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+METRES_PER_UNIT = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+RADIANS_PER_UNIT = {"rad": 1.0, "deg": np.pi / 180.0}
+"""Units in which robots write lengths and angles."""
+
 Sampler = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 

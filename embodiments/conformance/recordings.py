@@ -24,13 +24,13 @@ _NAMED_WITHIN = 1.8
 def units(robot: Embodiment, recorded: tuple[Trajectory, ...]) -> Iterator[Finding]:
     """Angles look like radians, and every value lies where the robot can be."""
     for field in robot.fields:
-        if "rad" not in field.unit or not recorded:
+        # Positions in front of the angles: [xyz, Euler xyz].
+        first = {"rad": 0, "m, rad": 3}.get(field.unit)
+        if first is None or not recorded:
             continue
         group = [trajectory.states if field.role == "state" else trajectory.commands for trajectory in recorded]
         values = np.concatenate([np.asarray(rows[field.name]).reshape(len(rows[field.name]), -1) for rows in group])
-        if field.unit == "m, rad":
-            values = values[:, 3:]
-        largest = float(np.abs(values).max())
+        largest = float(np.abs(values[:, first:]).max())
         if largest > _LARGEST_ANGLE:
             yield Finding(
                 "units", "failed", f"{field.name!r} reaches {largest:.4g}; expected radians, these look like degrees"

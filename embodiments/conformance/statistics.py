@@ -14,8 +14,8 @@ from embodiments.trajectory import Trajectory
 
 # Below this span float32 cannot hold ten values between the ends of a column near 1 (its step there is 6e-8).
 _NARROW_SPAN = 1e-5
-# How far beyond +-1 a resting robot may be normalised: rounding of the statistics to six digits.
-_REST_LIMIT = 1.05
+# How far beyond +-1 a resting robot may be normalised: 1 % of the data lie beyond q99, and rest is a rotation's end.
+_REST_LIMIT = 1.5
 
 
 def widths(robot: Embodiment, recorded: tuple[Trajectory, ...]) -> Iterator[Finding]:

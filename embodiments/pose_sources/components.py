@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from embodiments import rotations
-from embodiments.columns import Field, smooth_in_range
+from embodiments.columns import METRES_PER_UNIT, RADIANS_PER_UNIT, Field, smooth_in_range
 from embodiments.pose_sources.base import PoseSource
 from embodiments.poses import make_poses, require_poses
 from embodiments.reading import Reader
@@ -29,30 +29,42 @@ def _example_positions(times: np.ndarray, generator: np.random.Generator) -> np.
 
 @dataclass(frozen=True)
 class PoseVector(PoseSource):
-    """One vector: position (m), then the rotation in that representation. DROID: [xyz, Euler xyz]."""
+    """One vector: position, then the rotation in that representation. DROID: [xyz, Euler xyz].
+
+    `length_unit` ("m", "cm", "mm") and, for Euler angles and axis-angle, `angle_unit` ("rad", "deg") are the robot's
+    own; commands go back in them.
+    """
 
     quantity: str
     representation: str
     meaning: str = "tool pose in the base frame"
+    length_unit: str = "m"
+    angle_unit: str = "rad"
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
-        unit = f"m, {_ROTATION_UNITS.get(self.representation, '1')}"
+        unit = f"{self.length_unit}, {self.angle_unit if self.representation in _ROTATION_UNITS else '1'}"
         width = 3 + rotations.WIDTHS[self.representation]
         meaning = f"{self.meaning}: xyz, {self.representation}"
         return (Field(self.quantity, "state", (width,), unit, meaning, -np.inf, np.inf, self._example),)
 
     def poses(self, reader: Reader) -> np.ndarray:
-        vector = reader.instants(self.fields[0])
+        vector = reader.instants(self.fields[0]) * self._si_per_unit
         return make_poses(vector[:, :3], rotations.to_matrix(vector[:, 3:], self.representation))
 
     def commands(self, poses: np.ndarray) -> dict[str, np.ndarray]:
         turned = rotations.from_matrix(poses[:, :3, :3], self.representation)
-        return {self.quantity: np.concatenate([poses[:, :3, 3], turned], axis=-1)}
+        return {self.quantity: np.concatenate([poses[:, :3, 3], turned], axis=-1) / self._si_per_unit}
+
+    @cached_property
+    def _si_per_unit(self) -> np.ndarray:
+        angle = RADIANS_PER_UNIT[self.angle_unit] if self.representation in _ROTATION_UNITS else 1.0
+        width = rotations.WIDTHS[self.representation]
+        return np.array([METRES_PER_UNIT[self.length_unit]] * 3 + [angle] * width)
 
     def _example(self, times: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         turned = _example_rotations(times, generator, self.representation)
-        return np.concatenate([_example_positions(times, generator), turned], axis=-1)
+        return np.concatenate([_example_positions(times, generator), turned], axis=-1) / self._si_per_unit
 
 
 @dataclass(frozen=True)
