@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sim_eval.physics.randomization import PLAIN, Randomization
+
 if TYPE_CHECKING:
     from sim_eval.physics.environment import PhysicsEnvironment
 
@@ -23,6 +25,7 @@ def open_environment(
     seed: int,
     image_size: tuple[int, int] = (640, 360),
     supersampling: int = 2,
+    randomization: Randomization = PLAIN,
 ) -> PhysicsEnvironment:
     """One scene, fixed by its seed.
 
@@ -32,6 +35,7 @@ def open_environment(
         seed: robosuite's ``seed``, 0 or more: object sizes, places and start pose follow from it.
         image_size: width and height of every picture, pixels.
         supersampling: pictures are rendered this many times larger and averaged down; 1 leaves edges jagged.
+        randomization: what the seed decides, and how widely.
 
     Raises:
         UsageError: an unknown task or robot, a negative seed, an image size or supersampling below 1.
@@ -51,4 +55,11 @@ def open_environment(
 
     from sim_eval.physics.environment import PhysicsEnvironment
 
-    return PhysicsEnvironment(chosen_task, chosen_robot, seed=seed, image_size=image_size, supersampling=supersampling)
+    return PhysicsEnvironment(
+        chosen_task,
+        chosen_robot,
+        seed=seed,
+        image_size=image_size,
+        supersampling=supersampling,
+        randomization=randomization,
+    )

@@ -3,13 +3,15 @@
 Names come from the embodiment's own dataset layout, so that what is recorded here is read there without a mapping.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from embodiments.datasets import DatasetLayout
+from embodiments.datasets import DatasetLayout, FeatureReference
 from sim_eval.physics.environment import RobotCommand, RobotState
+from sim_eval.physics.quantities import commanded, measured
 
 _POSE_NAMES = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad")
 _GRIPPER_NAMES = ("closed_fraction",)
@@ -23,9 +25,11 @@ def features(layout: DatasetLayout, joint_names: tuple[str, ...], image_size: tu
         "joint_position": tuple(f"{name}_rad" for name in joint_names),
         "gripper_position": _GRIPPER_NAMES,
     }
+    columns: dict[str, list[str]] = {}
+    for feature, quantities in _by_feature(layout):
+        columns[feature] = [name for _, quantity in quantities for name in names[quantity]]
     numbers = {
-        feature: {"dtype": "float32", "shape": (len(names[quantity]),), "names": list(names[quantity])}
-        for quantity, feature in (*layout.states.items(), *layout.commands.items())
+        feature: {"dtype": "float32", "shape": (len(own),), "names": own} for feature, own in columns.items()
     }
     picture = {"dtype": "video", "shape": (height, width, 3), "names": ["height", "width", "channels"]}
     return numbers | {feature: dict(picture) for feature in layout.views.values()}
@@ -34,21 +38,22 @@ def features(layout: DatasetLayout, joint_names: tuple[str, ...], image_size: tu
 def frame(
     layout: DatasetLayout, state: RobotState, images: Mapping[str, np.ndarray], command: RobotCommand
 ) -> dict[str, np.ndarray]:
-    """One row: what the robot measured and saw, and the command that was given in that instant.
+    """One row: what the robot measured and saw, and the command that was given in that instant."""
+    sources = {"state": measured(state), "command": commanded(command)}
+    row = {
+        feature: np.concatenate([sources[role][quantity] for role, quantity in quantities]).astype(np.float32)
+        for feature, quantities in _by_feature(layout)
+    }
+    return row | {feature: images[view] for view, feature in layout.views.items()}
 
-    ``cartesian_position`` is the flange in the base frame: xyz (m) and extrinsic xyz Euler angles (rad).
-    """
-    euler = Rotation.from_matrix(state.flange_pose[:3, :3]).as_euler("xyz")
-    measured = {
-        "cartesian_position": np.concatenate([state.flange_pose[:3, 3], euler]),
-        "joint_position": state.joint_positions,
-        "gripper_position": np.clip([state.gripper_position], 0.0, 1.0),  # the joint's stop is soft: up to 0.3 % over
-    }
-    commanded = {
-        "joint_position": command.joint_positions,
-        "gripper_position": np.array([command.gripper_position]),
-    }
-    row = {feature: measured[quantity] for quantity, feature in layout.states.items()}
-    row |= {feature: commanded[quantity] for quantity, feature in layout.commands.items()}
-    numbers = {feature: np.asarray(value, dtype=np.float32) for feature, value in row.items()}
-    return numbers | {feature: images[view] for view, feature in layout.views.items()}
+
+def _by_feature(layout: DatasetLayout) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Each feature with the (role, quantity) pairs that stand in it, in the order of their columns."""
+    parts: dict[str, list[tuple[int, str, str]]] = {}
+    for role, quantities in (("state", layout.states), ("command", layout.commands)):
+        for quantity, text in quantities.items():
+            reference = FeatureReference.parse(text)
+            start = reference.columns.start if reference.columns is not None else 0
+            parts.setdefault(reference.feature, []).append((start, role, quantity))
+    for feature, placed in parts.items():
+        yield feature, [(role, quantity) for _, role, quantity in sorted(placed)]

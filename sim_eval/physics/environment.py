@@ -7,6 +7,7 @@ import numpy as np
 
 from cosmos_policy.errors import UsageError
 from sim_eval.physics.kinematics import ArmKinematics, body_pose
+from sim_eval.physics.randomization import Randomization
 from sim_eval.physics.robots.base import RobotSetup
 from sim_eval.physics.scene import GRIPPER_PREFIX, ROBOT_PREFIX, build_scene
 from sim_eval.physics.tasks.base import Task
@@ -42,11 +43,18 @@ class PhysicsEnvironment:
     """
 
     def __init__(
-        self, task: Task, robot: RobotSetup, *, seed: int, image_size: tuple[int, int], supersampling: int
+        self,
+        task: Task,
+        robot: RobotSetup,
+        *,
+        seed: int,
+        image_size: tuple[int, int],
+        supersampling: int,
+        randomization: Randomization,
     ) -> None:
         self.task, self.robot, self.image_size = task, robot, image_size
         self._supersampling = supersampling
-        self._scene = build_scene(task, robot, seed, image_size)
+        self._scene = build_scene(task, robot, seed, image_size, randomization)
         self._model: mujoco.MjModel = self._scene.sim.model._model
         self._data: mujoco.MjData = self._scene.sim.data._data
 
@@ -58,6 +66,7 @@ class PhysicsEnvironment:
         self._grip_site = self._model.site(GRIPPER_PREFIX + "grip_site").id
         self.joint_names = tuple(name.removeprefix(ROBOT_PREFIX) for name in arm.robot_joints)
         self.kinematics = ArmKinematics(self._model, arm.robot_joints, base, flange, rest=arm.init_qpos)
+        self._command = RobotCommand(self.state().joint_positions, 0.0)
 
     @property
     def control_period_s(self) -> float:
@@ -71,6 +80,11 @@ class PhysicsEnvironment:
             flange_pose=body_pose(self._data, self._base, self._flange),
             gripper_position=float(self._data.qpos[self._gripper] / self.robot.gripper_stroke),
         )
+
+    @property
+    def command_in_force(self) -> RobotCommand:
+        """The last command; before the first one, to stay where the arm began with the gripper open."""
+        return self._command
 
     def images(self) -> dict[str, np.ndarray]:
         """The robot's views now, each ``[height, width, 3]`` uint8 RGB."""
@@ -103,6 +117,7 @@ class PhysicsEnvironment:
                 f"a command for {self.robot.name} is {len(self._joints)} finite joint positions (rad) and a gripper "
                 f"position, not {action.tolist()}"
             )
+        self._command = RobotCommand(action[:-1].copy(), float(action[-1]))
         self._scene.step(action)
         self._scene.sim.forward()  # poses and pictures of the same instant as the joint values
 

@@ -1,4 +1,4 @@
-"""Flange poses for grasping from above."""
+"""Flange poses for grasping from above and for setting down."""
 
 from __future__ import annotations
 
@@ -11,16 +11,39 @@ from sim_eval.physics.tasks.base import Goal
 def above(name: str, height_m: float) -> Goal:
     """The point between the fingertips ``height_m`` above a box's centre, the fingers closing on two of its sides.
 
-    The flange's z points down; of the four ways to turn it to the box, the one next to straight ahead is taken.
+    The flange's z points down; of the four ways to turn it to the box, the one next to the rest posture's is taken.
     """
 
     def goal(environment, start: np.ndarray) -> np.ndarray:
-        box = environment.object_pose(name)
-        yaw = np.arctan2(box[1, 0], box[0, 0])
-        yaw -= np.round(yaw / (np.pi / 2)) * np.pi / 2
-        pose = np.eye(4)
-        pose[:3, :3] = Rotation.from_euler("z", yaw).as_matrix() @ np.diag([1.0, -1.0, -1.0])
-        pose[:3, 3] = box[:3, 3] + [0.0, 0.0, height_m + environment.grip_offset()]
+        box, ahead = environment.object_pose(name), _heading(environment)
+        turn = np.arctan2(box[1, 0], box[0, 0]) - ahead
+        turn -= np.round(turn / (np.pi / 2)) * np.pi / 2
+        return _grip_at(environment, box[:3, 3] + [0.0, 0.0, height_m], ahead + turn)
+
+    return goal
+
+
+def over(name: str, height_m: float) -> Goal:
+    """The point between the fingertips ``height_m`` above an upright round object, turned as the rest posture is."""
+
+    def goal(environment, start: np.ndarray) -> np.ndarray:
+        centre = environment.object_pose(name)[:3, 3]
+        return _grip_at(environment, centre + [0.0, 0.0, height_m], _heading(environment))
+
+    return goal
+
+
+def carry(held: str, place: str, height_m: float) -> Goal:
+    """What the gripper holds brought ``height_m`` above a place (centre above centre), turned as it is.
+
+    Corrects for where in the gripper the object lies.
+    """
+
+    def goal(environment, start: np.ndarray) -> np.ndarray:
+        pose = start.copy()
+        wanted = environment.object_pose(place)[:3, 3] + [0.0, 0.0, height_m]
+        flange = environment.state().flange_pose[:3, 3]
+        pose[:3, 3] = wanted + flange - environment.object_pose(held)[:3, 3]
         return pose
 
     return goal
@@ -40,3 +63,18 @@ def rise(height_m: float) -> Goal:
         return pose
 
     return goal
+
+
+def _grip_at(environment, point: np.ndarray, yaw: float) -> np.ndarray:
+    """The flange pose, looking down, that has ``point`` (base frame, m) between the fingertips."""
+    pose = np.eye(4)
+    pose[:3, :3] = Rotation.from_euler("z", yaw).as_matrix() @ np.diag([1.0, -1.0, -1.0])
+    pose[:3, 3] = point + [0.0, 0.0, environment.grip_offset()]
+    return pose
+
+
+def _heading(environment) -> float:
+    """Angle (rad) about the base's z of the flange's x axis in the rest posture."""
+    kinematics = environment.kinematics
+    ahead = kinematics.flange_pose(kinematics.rest)[:3, 0]
+    return float(np.arctan2(ahead[1], ahead[0]))

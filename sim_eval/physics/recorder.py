@@ -39,7 +39,7 @@ class EpisodeRecorder:
                 raise UsageError(f"{folder} is not empty: name a new folder for the dataset")
             folder.rmdir()  # LeRobot makes the folder itself and refuses one that is there
         robot = environment.robot
-        self._layout = embodiments.get(robot.embodiment).dataset_layouts[0]
+        self._layout = embodiments.get(robot.embodiments[0]).dataset_layouts[0]
         self._dataset = LeRobotDataset.create(
             repo_id=f"cosmos-policy/{folder.name}",
             root=folder,

@@ -11,6 +11,8 @@ from robosuite.environments.robot_env import RobotEnv
 
 from cosmos_policy.errors import Failure
 from sim_eval.physics.cameras import Camera
+from sim_eval.physics.looks import vary_looks
+from sim_eval.physics.randomization import Randomization
 from sim_eval.physics.robots.base import RobotSetup
 from sim_eval.physics.tasks.base import Task
 
@@ -22,7 +24,9 @@ _LONGEST_TIMESTEP_S = 0.002
 """robosuite's own (``macros.SIMULATION_TIMESTEP``), which its contact parameters are tuned for."""
 
 
-def build_scene(task: Task, robot: RobotSetup, seed: int, image_size: tuple[int, int]) -> RobotEnv:
+def build_scene(
+    task: Task, robot: RobotSetup, seed: int, image_size: tuple[int, int], randomization: Randomization
+) -> RobotEnv:
     """The robosuite environment of a task with a robot in it, reset and ready to step.
 
     Its action is ``[joints + 1]``: absolute joint positions (rad), then the wanted gripper position (0 open, 1 closed).
@@ -45,7 +49,8 @@ def build_scene(task: Task, robot: RobotSetup, seed: int, image_size: tuple[int,
         ignore_done=True,
         hard_reset=False,
         seed=seed,
-        **task.scene_options(seed),
+        initialization_noise={"magnitude": randomization.start_joints_rad, "type": "gaussian"},
+        **task.scene_options(seed, randomization.placement),
     )
     try:
         scene = dressed(**options)
@@ -54,7 +59,12 @@ def build_scene(task: Task, robot: RobotSetup, seed: int, image_size: tuple[int,
             f"OpenGL through MUJOCO_GL={os.environ.get('MUJOCO_GL', '')} does not start ({error}): set MUJOCO_GL to "
             "osmesa (software, needs libosmesa6) or egl (GPU), or unset it to have it chosen"
         ) from error
+    if task.adjust_scene is not None:
+        task.adjust_scene(scene, randomization.placement)
     scene.reset()
+    views = tuple(camera.view for camera in robot.cameras)
+    vary_looks(scene.sim.model._model, randomization, views, tuple(task.objects.values()), seed)
+    scene.sim.forward()
     return scene
 
 

@@ -1,5 +1,6 @@
 """Simulated robots, one file each."""
 
+from cosmos_policy.errors import UsageError
 from sim_eval.physics.discovery import load, names_in
 from sim_eval.physics.robots.base import RobotSetup
 from sim_eval.physics.simulator import import_robosuite
@@ -17,3 +18,18 @@ def get(name: str) -> RobotSetup:
     if name in NAMES:
         import_robosuite()
     return load(__name__, name, NAMES, "simulated robot").ROBOT
+
+
+def speaking(embodiment: str, robot: str | None = None) -> str:
+    """The name of the robot that speaks an embodiment: `robot`, if it does, or the first one that does.
+
+    Raises:
+        UsageError: no robot here speaks it, or `robot` does not; the message lists what is spoken.
+        Failure: robosuite cannot be imported.
+    """
+    spoken = {name: get(name).embodiments for name in (NAMES if robot is None else (robot,))}
+    for name, languages in spoken.items():
+        if embodiment in languages:
+            return name
+    known = "; ".join(f"{name} speaks {', '.join(languages)}" for name, languages in spoken.items())
+    raise UsageError(f"no simulated robot {robot or ''} speaks the embodiment {embodiment!r}: {known}".replace("  ", " "))

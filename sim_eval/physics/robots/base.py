@@ -10,14 +10,14 @@ class RobotSetup:
     """A one-armed robot in robosuite, with the cameras of its real counterpart."""
 
     name: str
-    embodiment: str
-    """The embodiment whose dataset layout recordings of it have, and whose views its cameras show."""
+    embodiments: tuple[str, ...]
+    """The embodiments that this robot speaks. Recordings have the dataset layout of the first, and its views."""
     robosuite_robot: str
     robosuite_gripper: str
     dataset_robot_type: str
     """``robot_type`` of recorded LeRobot datasets."""
     base_body: str
-    """Body whose frame is the robot's base frame, without robosuite's prefix."""
+    """Body whose frame the poses are reported in, without robosuite's prefix."""
     flange_body: str
     """Body whose frame is the reported tool frame, without robosuite's prefix."""
     gripper_joint: str

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from robosuite.environments.robot_env import RobotEnv
+
     from sim_eval.physics.environment import PhysicsEnvironment
 
 Goal = Callable[["PhysicsEnvironment", np.ndarray], np.ndarray]
@@ -52,6 +54,10 @@ class Task:
     """What a person would tell the robot; the task text of recorded datasets."""
     objects: Mapping[str, str]
     """Names of the objects that goals may ask for, and the MuJoCo body of each."""
-    scene_options: Callable[[int], dict]
-    """Keyword arguments for the robosuite environment, from the seed."""
+    scene_options: Callable[[int, float], dict]
+    """Keyword arguments for the robosuite environment, from the seed and ``Randomization.placement``."""
+    time_limit_s: float
+    """Time after which a policy has failed, seconds; about twice what the expert takes."""
     phases: tuple[Phase, ...]
+    adjust_scene: Callable[[RobotEnv, float], None] | None = None
+    """Called with the built scene and ``Randomization.placement`` before objects are placed, where options fall short."""

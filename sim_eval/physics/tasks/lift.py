@@ -6,14 +6,14 @@ from sim_eval.physics.grasping import above, rise, stay
 from sim_eval.physics.tasks.base import MotionLimits, Phase, Task
 
 
-def _scene_options(seed: int) -> dict:
+def _scene_options(seed: int, placement: float) -> dict:
     """The cube anywhere in 16 by 30 cm, turned any way: robosuite's own 6 by 6 cm would teach one spot."""
     from robosuite.utils.placement_samplers import UniformRandomSampler
 
-    placement = UniformRandomSampler(
+    sampler = UniformRandomSampler(
         name="CubeSampler",
-        x_range=(-0.12, 0.04),
-        y_range=(-0.15, 0.15),
+        x_range=(-0.04 - 0.08 * placement, -0.04 + 0.08 * placement),
+        y_range=(-0.15 * placement, 0.15 * placement),
         rotation=None,
         ensure_object_boundary_in_range=False,
         ensure_valid_placement=True,
@@ -21,7 +21,7 @@ def _scene_options(seed: int) -> dict:
         z_offset=0.001,
         rng=np.random.default_rng(seed),
     )
-    return {"placement_initializer": placement}
+    return {"placement_initializer": sampler}
 
 
 # At 15 Hz these speeds keep the steps inside what DROID holds (its 1 % to 99 % quantiles), so that nothing is clamped.
@@ -34,6 +34,7 @@ TASK = Task(
     instruction="lift the red cube",
     objects={"cube": "cube_main"},
     scene_options=_scene_options,
+    time_limit_s=12.0,
     phases=(
         Phase("reach", above("cube", 0.10), 0.0, _FREE, position_tolerance_m=0.03),
         Phase("descend", above("cube", 0.0), 0.0, _CAREFUL, position_tolerance_m=0.004),

@@ -1,0 +1,42 @@
+"""What a simulated robot measures and is told, under the names that embodiments use."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from embodiments import EmbodimentError
+from embodiments.columns import Field
+from sim_eval.physics.environment import RobotCommand, RobotState
+
+
+def measured(state: RobotState) -> dict[str, np.ndarray]:
+    """``cartesian_position`` (flange in the base frame: xyz in m, extrinsic xyz Euler angles in rad),
+    ``joint_position`` (rad) and ``gripper_position`` (0 open, 1 closed)."""
+    euler = Rotation.from_matrix(state.flange_pose[:3, :3]).as_euler("xyz")
+    return {
+        "cartesian_position": np.concatenate([state.flange_pose[:3, 3], euler]),
+        "joint_position": state.joint_positions,
+        "gripper_position": np.clip([state.gripper_position], 0.0, 1.0),  # the joint's stop is soft: up to 0.3 % over
+    }
+
+
+def commanded(command: RobotCommand) -> dict[str, np.ndarray]:
+    """``joint_position`` (rad) and ``gripper_position`` (0 open, 1 closed)."""
+    return {"joint_position": command.joint_positions, "gripper_position": np.array([command.gripper_position])}
+
+
+def present(fields: tuple[Field, ...], state: RobotState, command: RobotCommand) -> dict[str, np.ndarray]:
+    """The present state of an embodiment, float64: a field of role "command" is the command in force (``ur``).
+
+    Raises:
+        EmbodimentError: a field that a simulated robot does not have.
+    """
+    sources = {"state": measured(state), "command": commanded(command)}
+    values: dict[str, np.ndarray] = {}
+    for field in fields:
+        if field.name not in sources[field.role]:
+            raise EmbodimentError(f"the simulated robot has no {field.role} {field.name!r}; it has "
+                                  f"{', '.join(sources[field.role])}")
+        values.setdefault(field.name, np.asarray(sources[field.role][field.name], dtype=np.float64))
+    return values
