@@ -46,7 +46,7 @@ def check_health(root: Path, name: str, info: dict[str, Any]) -> None:
         defects.append("meta/stats.json is missing")
     if defects:
         raise UsageError(
-            f"LeRobot refuses {name}: {'; '.join(defects)}. Rewrite it with LeRobot 0.6's own writer "
+            f"LeRobot refuses {name}: {'; '.join(defects)}: rewrite it with LeRobot 0.6's own writer "
             "(LeRobotDataset.create, add_frame, save_episode, finalize), or repair these points in meta/."
         )
 
@@ -83,14 +83,18 @@ def _feature_defects(info: dict[str, Any]) -> list[str]:
 
 
 def _path_defects(info: dict[str, Any]) -> list[str]:
-    defects = []
+    unknown: dict[str, list[str]] = {}
     for key, known in PATH_FIELDS.items():
-        fields = {field for _, field, _, _ in Formatter().parse(info.get(key) or "") if field}
-        if fields - known:
-            expected = " and ".join(f"{{{field}}}" for field in sorted(known))
-            wrong = " and ".join(f"{{{field}}}" for field in sorted(fields - known))
-            defects.append(f"{key} in meta/info.json uses {wrong} where LeRobot fills in {expected}")
-    return defects
+        for _, field, _, _ in Formatter().parse(info.get(key) or ""):
+            if field and field not in known:
+                unknown.setdefault(f"{{{field}}}", []).append(key)
+    if not unknown:
+        return []
+    keys = dict.fromkeys(key for users in unknown.values() for key in users)
+    return [
+        f"{' and '.join(keys)} in meta/info.json use {' and '.join(unknown)}, where LeRobot fills in {{chunk_index}} "
+        "and {file_index}"
+    ]
 
 
 def _task_defects(root: Path) -> list[str]:

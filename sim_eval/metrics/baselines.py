@@ -19,17 +19,20 @@ NO_MOTION: Mapping[str, Callable[[Any], np.ndarray]] = {
 def hold_still(
     embodiment: Any, recording: Trajectory, actions: np.ndarray, start: int, horizon: int
 ) -> np.ndarray | None:
-    """Poses stay where they are; grippers, joints and all else keep their last command (at the start: their state).
+    """Poses and joints stay where they are; grippers and all else keep their last command (at the start: their state).
 
-    recording: the whole episode. actions: its unified actions [N-1, D]. Returns [horizon, D], or None where the
-    embodiment cannot say what its state is as an action.
+    recording: the whole episode. actions: its unified actions [N-1, D]. Returns [horizon, D], or None at the start of
+    an episode where the embodiment cannot say what its state is as an action.
     """
-    row = actions[start - 1].copy() if start > 0 else _state_as_action(embodiment, recording, start)
+    state_row = _state_as_action(embodiment, recording, start)
+    row = actions[start - 1].copy() if start > 0 else state_row
     if row is None:
         return None
     for block in embodiment.blocks:
         if block.kind in NO_MOTION:
             row[block.columns] = NO_MOTION[block.kind](block)
+        elif block.kind == "joints" and state_row is not None:
+            row[block.columns] = state_row[block.columns]
     return np.tile(row, (horizon, 1))
 
 

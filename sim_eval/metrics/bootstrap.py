@@ -54,7 +54,10 @@ def percentile_interval(
     if unit == "windows":
         estimates = statistic(samples[draws], axis=1)
     else:
-        estimates = [statistic(np.concatenate([clusters[index] for index in draw])) for draw in draws]
+        # Few episodes give few different draws: each is computed once.
+        distinct, which = np.unique(np.sort(draws, axis=1), axis=0, return_inverse=True)
+        values_of = [statistic(np.concatenate([clusters[index] for index in draw])) for draw in distinct]
+        estimates = np.array(values_of)[which.reshape(-1)]
     tail = (1 - confidence) / 2
     low, high = np.quantile(estimates, [tail, 1 - tail])
     return Interval(float(low), float(high), unit)

@@ -49,15 +49,13 @@ def _cell(figures: Mapping[str, Any]) -> dict[str, str]:
 def verdict(facts: Mapping[str, Any]) -> dict[str, str]:
     """How the prediction stands against the best baseline: "better" or "worse" only where the interval of the
     window-by-window difference leaves zero out."""
-    baselines = {
-        source: figures["mean"]
-        for source, figures in facts["sources"].items()
-        if source != "prediction" and figures["mean"] is not None
-    }
-    if not baselines:
+    differences = facts["prediction_minus"]
+    if not differences:
         return {"kind": "open", "text": "no baseline here"}
-    best = (max if facts["higher_is_better"] else min)(baselines, key=baselines.__getitem__)
-    difference = facts["prediction_minus"][best]
+    # Compared on the windows that both have: the best baseline is the one that the prediction does worst against.
+    sign = -1 if facts["higher_is_better"] else 1
+    best = max(differences, key=lambda source: sign * differences[source]["mean"])
+    difference = differences[best]
     title, interval = SOURCE_TITLES[best], difference["mean_interval"]
     if interval is None:
         return {"kind": "open", "text": f"too few windows to compare with {title}"}

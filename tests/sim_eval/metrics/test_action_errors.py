@@ -112,6 +112,13 @@ def test_hold_still_does_not_move(start):
     np.testing.assert_allclose(still[:, 9], last_command_or_state)
 
 
+def test_joints_hold_where_they_are_and_not_where_they_were_told():
+    robot = embodiments.get("droid_joint")
+    trajectory = robot.example_trajectory(num_steps=8, seed=5)
+    still = hold_still(robot, trajectory, robot.encode(trajectory), 3, 4)
+    np.testing.assert_allclose(still[:, :7], np.tile(trajectory.states["joint_position"][3], (4, 1)))
+
+
 def test_repeat_last_action_needs_a_last_action():
     trajectory = DROID.example_trajectory(num_steps=8, seed=5)
     actions = DROID.encode(trajectory)
