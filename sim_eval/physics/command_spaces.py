@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from gymnasium import spaces
@@ -11,8 +12,11 @@ from scipy.spatial.transform import Rotation
 
 from cosmos_policy.errors import UsageError
 from embodiments import Embodiment
-from sim_eval.physics.environment import PhysicsEnvironment, RobotCommand
 from sim_eval.physics.quantities import commanded
+from sim_eval.physics.robot_io import RobotCommand
+
+if TYPE_CHECKING:
+    from sim_eval.physics.environment import PhysicsEnvironment
 
 _REACH_M = 1.5
 """Box of positions around the base that commands may name; neither arm here reaches further."""
@@ -71,8 +75,8 @@ class JointCommands(CommandSpace):
 
 
 class PoseCommands(CommandSpace):
-    """``<block>_position`` (m), ``<block>_quaternion_xyzw`` and ``gripper_position``: where the flange shall be when the
-    step ends. Differential inverse kinematics, from the command in force, makes joint positions of it."""
+    """``<block>_position`` (m), ``<block>_quaternion_xyzw`` and ``gripper_position``: where the flange shall be when
+    the step ends. Differential inverse kinematics, from the command in force, makes joint positions of it."""
 
     def __init__(self, block: str) -> None:
         self._position, self._quaternion = f"{block}_position", f"{block}_quaternion_xyzw"

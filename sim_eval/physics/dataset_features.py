@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from embodiments.datasets import DatasetLayout, FeatureReference
-from sim_eval.physics.environment import RobotCommand, RobotState
 from sim_eval.physics.quantities import commanded, measured
+from sim_eval.physics.robot_io import RobotCommand, RobotState
 
 _POSE_NAMES = ("x_m", "y_m", "z_m", "roll_rad", "pitch_rad", "yaw_rad")
 _GRIPPER_NAMES = ("closed_fraction",)
@@ -28,9 +28,7 @@ def features(layout: DatasetLayout, joint_names: tuple[str, ...], image_size: tu
     columns: dict[str, list[str]] = {}
     for feature, quantities in _by_feature(layout):
         columns[feature] = [name for _, quantity in quantities for name in names[quantity]]
-    numbers = {
-        feature: {"dtype": "float32", "shape": (len(own),), "names": own} for feature, own in columns.items()
-    }
+    numbers = {feature: {"dtype": "float32", "shape": (len(own),), "names": own} for feature, own in columns.items()}
     picture = {"dtype": "video", "shape": (height, width, 3), "names": ["height", "width", "channels"]}
     return numbers | {feature: dict(picture) for feature in layout.views.values()}
 

@@ -1,38 +1,15 @@
 """A scene, seen and driven as the real robot is: named pictures, base-frame poses, absolute joint commands."""
 
-from dataclasses import dataclass
-
 import mujoco
 import numpy as np
 
 from cosmos_policy.errors import UsageError
 from sim_eval.physics.kinematics import ArmKinematics, body_pose
 from sim_eval.physics.randomization import Randomization
+from sim_eval.physics.robot_io import RobotCommand, RobotState
 from sim_eval.physics.robots.base import RobotSetup
 from sim_eval.physics.scene import GRIPPER_PREFIX, ROBOT_PREFIX, build_scene
 from sim_eval.physics.tasks.base import Task
-
-
-@dataclass(frozen=True)
-class RobotState:
-    """What the robot measures."""
-
-    joint_positions: np.ndarray
-    """``[joints]`` float64, rad."""
-    flange_pose: np.ndarray
-    """``[4, 4]`` float64, m: flange in the robot's base frame."""
-    gripper_position: float
-    """Fraction of the gripper's stroke: 0 open, 1 closed."""
-
-
-@dataclass(frozen=True)
-class RobotCommand:
-    """What the robot is told for one control step."""
-
-    joint_positions: np.ndarray
-    """``[joints]`` float64, rad, absolute."""
-    gripper_position: float
-    """Wanted fraction of the gripper's stroke: 0 open, 1 closed."""
 
 
 class PhysicsEnvironment:

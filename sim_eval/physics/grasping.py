@@ -28,7 +28,7 @@ def over(name: str, height_m: float) -> Goal:
 
     def goal(environment, start: np.ndarray) -> np.ndarray:
         centre = environment.object_pose(name)[:3, 3]
-        return _grip_at(environment, centre + [0.0, 0.0, height_m], _heading(environment))
+        return _grip_at(environment, centre + np.array([0.0, 0.0, height_m]), _heading(environment))
 
     return goal
 
@@ -69,7 +69,7 @@ def _grip_at(environment, point: np.ndarray, yaw: float) -> np.ndarray:
     """The flange pose, looking down, that has ``point`` (base frame, m) between the fingertips."""
     pose = np.eye(4)
     pose[:3, :3] = Rotation.from_euler("z", yaw).as_matrix() @ np.diag([1.0, -1.0, -1.0])
-    pose[:3, 3] = point + [0.0, 0.0, environment.grip_offset()]
+    pose[:3, 3] = point + np.array([0.0, 0.0, environment.grip_offset()])
     return pose
 
 

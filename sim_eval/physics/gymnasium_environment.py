@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -14,8 +14,10 @@ import embodiments
 from cosmos_policy.errors import UsageError
 from sim_eval.physics import PLAIN, Randomization, open_environment, robots, tasks
 from sim_eval.physics.command_spaces import command_space
-from sim_eval.physics.environment import PhysicsEnvironment
-from sim_eval.physics.quantities import present
+from sim_eval.physics.quantities import BOUNDS, present
+
+if TYPE_CHECKING:
+    from sim_eval.physics.environment import PhysicsEnvironment
 
 SUCCESS_HOLD_S = 0.3
 """A task counts as done once robosuite has said so for this long without a break: no lucky instant counts."""
@@ -45,6 +47,8 @@ class RobosuiteEnvironment(gymnasium.Env):
     :meth:`step_blind` goes on without any.
     """
 
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 (Gymnasium's way)
+
     def __init__(
         self,
         task: str = "lift",
@@ -66,7 +70,7 @@ class RobosuiteEnvironment(gymnasium.Env):
         if not self.time_limit_s > 0:
             raise UsageError(f"time_limit_s is {time_limit_s}; expected seconds above 0")
         self.render_mode = render_mode
-        self.metadata = {"render_modes": ["rgb_array"], "render_fps": self.embodiment.fps}
+        self.metadata = {**self.metadata, "render_fps": self.embodiment.fps}
         self._scene_options = {
             "image_size": tuple(image_size),
             "supersampling": supersampling,
@@ -152,9 +156,10 @@ class RobosuiteEnvironment(gymnasium.Env):
         width, height = self._scene_options["image_size"]
         picture = spaces.Box(0, 255, (height, width, 3), dtype=np.uint8)
         state = {
-            name: spaces.Box(-np.inf, np.inf, value.shape, dtype=np.float64) for name, value in self._state().items()
+            name: spaces.Box(*(np.broadcast_to(bound, value.shape) for bound in BOUNDS[name]), dtype=np.float64)
+            for name, value in self._state().items()
         }
-        views = {view: picture for view in self.embodiment.views}
+        views = dict.fromkeys(self.embodiment.views, picture)
         return spaces.Dict({"images": spaces.Dict(views), "state": spaces.Dict(state)})
 
 

@@ -7,7 +7,15 @@ from scipy.spatial.transform import Rotation
 
 from embodiments import EmbodimentError
 from embodiments.columns import Field
-from sim_eval.physics.environment import RobotCommand, RobotState
+from sim_eval.physics.robot_io import RobotCommand, RobotState
+
+
+BOUNDS = {
+    "cartesian_position": (np.array([-1.5] * 3 + [-np.pi] * 3), np.array([1.5] * 3 + [np.pi] * 3)),
+    "joint_position": (-2.0 * np.pi, 2.0 * np.pi),
+    "gripper_position": (0.0, 1.0),
+}
+"""Quantity -> lowest and highest value; m beyond the reach of the arms here, rad at the widest joint stops."""
 
 
 def measured(state: RobotState) -> dict[str, np.ndarray]:
@@ -36,7 +44,8 @@ def present(fields: tuple[Field, ...], state: RobotState, command: RobotCommand)
     values: dict[str, np.ndarray] = {}
     for field in fields:
         if field.name not in sources[field.role]:
-            raise EmbodimentError(f"the simulated robot has no {field.role} {field.name!r}; it has "
-                                  f"{', '.join(sources[field.role])}")
+            raise EmbodimentError(
+                f"the simulated robot has no {field.role} {field.name!r}; it has {', '.join(sources[field.role])}"
+            )
         values.setdefault(field.name, np.asarray(sources[field.role][field.name], dtype=np.float64))
     return values

@@ -32,4 +32,5 @@ def speaking(embodiment: str, robot: str | None = None) -> str:
         if embodiment in languages:
             return name
     known = "; ".join(f"{name} speaks {', '.join(languages)}" for name, languages in spoken.items())
-    raise UsageError(f"no simulated robot {robot or ''} speaks the embodiment {embodiment!r}: {known}".replace("  ", " "))
+    who = "no simulated robot" if robot is None else f"the simulated robot {robot!r} is not one that"
+    raise UsageError(f"{who} speaks the embodiment {embodiment!r}: {known}")

@@ -29,6 +29,8 @@ CONTROL_RATE_HZ = 15
 FLANGE_DISTANCE_M = 0.107
 HOME_RAD = (0.0, -np.pi / 5, 0.0, -4 * np.pi / 5, 0.0, 3 * np.pi / 5, 0.0)
 """Where a DROID episode starts (``reset_joints`` of DROID's ``RobotEnv``)."""
+
+
 @register_robot_class("FixedBaseRobot")
 class DroidPanda(Panda):
     """robosuite's Panda with DROID's flange and home pose."""

@@ -1,10 +1,10 @@
 """RoboMIND's UR5e in robosuite, with a Robotiq 2F-85 and one camera in front.
 
 Frames. The embodiment ``ur`` reports poses of MuJoCo's ``attachment_site`` in MuJoCo's world frame, where the arm of
-NVIDIA's model stands turned by half a turn about z. robosuite's UR5e has the same links; its ``right_hand`` stands 2 mm
-short of that site. Here ``right_hand`` gets the site's place, and a body without mass, ``chain_world``, gives the frame:
-the forward kinematics that the embodiment was trained with then holds to rounding (a test compares them). Seen from
-``chain_world`` the arm reaches towards -x.
+NVIDIA's model stands turned by half a turn about z. robosuite's UR5e has the same links; its ``right_hand`` stands
+2 mm short of that site. Here ``right_hand`` gets the site's place, and a body without mass, ``chain_world``, gives the
+frame: the forward kinematics that the embodiment was trained with then holds to rounding (a test compares them). Seen
+from ``chain_world`` the arm reaches towards -x.
 
 The gripper closes along the flange's y, as on DROID's robot. Where the camera stands is a convention of ours: RoboMIND
 says only that ``camera_top`` sees the scene from outside the robot. 10 Hz is RoboMIND's rate.

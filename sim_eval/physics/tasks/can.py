@@ -1,7 +1,5 @@
 """Put a can from one bin into its compartment of the other (robosuite's ``PickPlaceCan``)."""
 
-import numpy as np
-
 from sim_eval.physics.grasping import carry, over, rise, stay
 from sim_eval.physics.tasks.base import MotionLimits, Phase, Task
 
