@@ -35,7 +35,7 @@ def run(python: str, program: str) -> subprocess.CompletedProcess:
 
 
 def test_bare_import_is_light():
-    """The time itself is measured by benchmarks/embodiments.py; here: nothing heavy comes along."""
+    """The time itself is measured by benchmarks/encode_decode.py; here: nothing heavy comes along."""
     done = run(sys.executable, f"import embodiments, sys; print([name for name in {HEAVY} if name in sys.modules])")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"

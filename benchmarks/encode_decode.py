@@ -1,6 +1,6 @@
 """Import time of `embodiments`, and encode and decode of a 16-step chunk, per robot. One core.
 
-    OMP_NUM_THREADS=1 python benchmarks/embodiments.py [--json]
+    OMP_NUM_THREADS=1 python benchmarks/encode_decode.py [--json]
 
 Goals: import under 300 ms, encode and decode under 1 ms each for any robot. The best of many short runs is told: on a
 machine that does other work the mean measures the other work.
