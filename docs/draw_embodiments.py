@@ -22,7 +22,7 @@ COLOURS = {
     "joint": "#f58518",
     "fingertip": "#b279a2",
 }
-CELL, ROW, FRAME_HEIGHT, MARGIN, FULL_WIDTH = 26, 30, 150, 12, 860
+CELL, ROW, FRAME_HEIGHT, FRAME_LEFT, MARGIN, FULL_WIDTH = 26, 30, 150, 460, 12, 860
 
 INTRODUCTION = """# The robots
 
@@ -90,19 +90,20 @@ def picture(robot: Embodiment) -> str:
             )
             parts.append(_text(x + CELL / 2, y + 33, str(block.start + index), fill="#fff", anchor="middle", size=11))
         y += ROW + 24
-    y += 4
+    columns_end, y = y, MARGIN
     width, height = _frame_size(robot)
     scale = FRAME_HEIGHT / height
     for view, (rows, columns) in robot.view_layout.boxes(height, width).items():
-        left, top = MARGIN + columns.start * scale, y + rows.start * scale
+        left, top = FRAME_LEFT + columns.start * scale, y + rows.start * scale
         wide, tall = (columns.stop - columns.start) * scale, (rows.stop - rows.start) * scale
         parts.append(
             f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{tall:.1f}" fill="#eef1f5" '
             'stroke="#5f6b7a"/>'
         )
         parts.append(_text(left + wide / 2, top + tall / 2 + 4, view, anchor="middle"))
-    parts.append(_legend(robot, MARGIN + width * scale + 24, y + 14))
-    total = y + FRAME_HEIGHT + MARGIN
+    parts.append(_legend(robot, FRAME_LEFT, y + FRAME_HEIGHT + 28))
+    kinds = len({column.kind for column in robot.columns})
+    total = max(columns_end, y + FRAME_HEIGHT + 28 + 20 * kinds) + MARGIN
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {FULL_WIDTH} {total:.0f}" width="{FULL_WIDTH}" '
         f'font-family="sans-serif" font-size="13" role="img" aria-label="{escape(robot.title)}">\n'

@@ -140,7 +140,16 @@ class Embodiment:
         Raises `EmbodimentError` if a quantity is missing, has the wrong shape or length, or is not finite.
         """
         reader = TrajectoryReader(trajectory, self.fields, self.anchor_fields)
-        return np.concatenate([block.encode(reader) for block in self.blocks], axis=-1)
+        unified = np.empty((reader.num_steps, self.action_dim))
+        if self.pose_blocks:
+            # All paths at once: small arrays cost numpy as much as larger ones.
+            paths = np.stack([block.model_poses(reader) for block in self.pose_blocks])
+            for block, deltas in zip(self.pose_blocks, poses.to_deltas(paths), strict=True):
+                unified[:, block.columns] = deltas
+        for block in self.blocks:
+            if not isinstance(block, PoseBlock):
+                unified[:, block.columns] = block.encode(reader)
+        return unified
 
     def encode_state(self, state: Mapping[str, np.ndarray]) -> np.ndarray:
         """The present state as clean unified rows, float64 [max(state_rows, 1), D], to put before a chunk.

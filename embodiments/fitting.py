@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -21,7 +21,11 @@ def fit(embodiment: Embodiment, trajectories: Iterable[Trajectory], source: str)
     `source` says what was recorded, for the file. Raises `EmbodimentError` for too little data and for columns that
     never move: statistics of those would make any motion enormous in model space.
     """
-    chunks = [embodiment.encode(trajectory) for trajectory in trajectories]
+    return fit_actions(embodiment, [embodiment.encode(trajectory) for trajectory in trajectories], source)
+
+
+def fit_actions(embodiment: Embodiment, chunks: Sequence[np.ndarray], source: str) -> Statistics:
+    """The same from actions that are encoded already: unified, [T, D] an episode."""
     unified = np.concatenate(chunks) if chunks else np.zeros((0, embodiment.action_dim))
     if len(unified) < FEWEST_STEPS:
         raise EmbodimentError(

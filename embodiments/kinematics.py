@@ -38,26 +38,33 @@ class Chain:
 
         A turn follows Rodrigues' formula, R = I + sin(q) K + (1 - cos(q)) K K with K the axis as a cross product.
         """
-        turns = np.where(self.prismatic, 0.0, values)[..., None, None]
-        slides = (values - turns[..., 0, 0])[..., None, None]
+        # Joint by joint, each contiguous: [J, rows, 4, 4].
+        joints = np.ascontiguousarray(values.T)[..., None, None]
+        turns = np.where(self._slides, 0.0, joints)
         resting, by_sine, by_versine, by_slide = self._terms
-        steps = resting + np.sin(turns) * by_sine + (1.0 - np.cos(turns)) * by_versine + slides * by_slide
-        steps = steps.swapaxes(0, 1)
+        steps = resting + np.sin(turns) * by_sine + (1.0 - np.cos(turns)) * by_versine
+        if self.prismatic.any():
+            steps += (joints - turns) * by_slide
         poses = steps[0]
         for step in steps[1:]:
             poses = poses @ step
         return poses @ self.tip
 
     @cached_property
+    def _slides(self) -> np.ndarray:
+        return self.prismatic[:, None, None, None]
+
+    @cached_property
     def _terms(self) -> tuple[np.ndarray, ...]:
-        """What each joint's step, fixed @ motion, is made of: [J, 4, 4] each."""
+        """What each joint's step, fixed @ motion, is made of: [J, 1, 4, 4] each."""
         cross = np.zeros_like(self.fixed)
         x, y, z = self.axes.T
         cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -z, y, -x
         cross[:, 1, 0], cross[:, 2, 0], cross[:, 2, 1] = z, -y, x
         slide = np.zeros_like(self.fixed)
         slide[:, :3, 3] = self.axes
-        return self.fixed, self.fixed @ cross, self.fixed @ cross @ cross, self.fixed @ slide
+        terms = (self.fixed, self.fixed @ cross, self.fixed @ cross @ cross, self.fixed @ slide)
+        return tuple(term[:, None] for term in terms)
 
 
 def make_chain(links: list[dict], what: str) -> Chain:

@@ -91,6 +91,8 @@ class InstantReader(Reader):
         self._state = state
 
     def instants(self, field: Field) -> np.ndarray:
-        return as_instant(pick(self._state, field.name, "the present state"), field.name, field.shape)
+        return self.derived(
+            field.name, lambda: as_instant(pick(self._state, field.name, "the present state"), field.name, field.shape)
+        )
 
     steps = instants

@@ -49,7 +49,10 @@ def test_a_robot_needs_neither_torch_nor_scipy_until_it_turns():
 
 
 def pythons_3_10() -> list[str]:
-    """Python 3.10 interpreters of this machine."""
+    """Python 3.10 interpreters of this machine; `COSMOS_POLICY_PYTHON_3_10` names one that has numpy and scipy."""
+    chosen = os.environ.get("COSMOS_POLICY_PYTHON_3_10")
+    if chosen:
+        return [chosen]
     named = shutil.which("python3.10")
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     installed = sorted(str(path) for path in versions.glob("3.10.*/bin/python"))
