@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import ssl
 import threading
@@ -64,6 +65,7 @@ class Connection:
         self._tls = ssl.create_default_context(cafile=certificate_file) if socket_scheme == "wss" else None
         self._patience = patience
         self._socket: ClientConnection | None = None
+        self._opened = contextlib.ExitStack()
         self._turn = threading.Lock()
         self._ids = itertools.count(1)
         self._packer = Packer()
@@ -122,24 +124,25 @@ class Connection:
 
     def close(self) -> None:
         """Close the socket; the next exchange opens another."""
-        socket, self._socket = self._socket, None
-        if socket is not None:
-            socket.close()
+        self._socket = None
+        self._opened.close()
 
     def _open(self) -> ClientConnection:
         if self._socket is not None:
             return self._socket
         for pause, last in self._tries():
             try:
-                socket = open_socket(
-                    f"{self.address}{SOCKET_PATH}",
-                    additional_headers=self._headers,
-                    ssl=self._tls,
-                    compression=None,
-                    max_size=None,
-                    open_timeout=self._patience.open_s,
-                    close_timeout=1.0,
-                    proxy=None,
+                socket = self._opened.enter_context(
+                    open_socket(
+                        f"{self.address}{SOCKET_PATH}",
+                        additional_headers=self._headers,
+                        ssl=self._tls,
+                        compression=None,
+                        max_size=None,
+                        open_timeout=self._patience.open_s,
+                        close_timeout=1.0,
+                        proxy=None,
+                    )
                 )
                 greeting = unpackb(socket.recv(timeout=self._patience.open_s))
             except InvalidStatus as error:
@@ -153,7 +156,7 @@ class Connection:
                 time.sleep(pause)
                 continue
             if greeting.get("protocol") != PROTOCOL:
-                socket.close()
+                self.close()
                 raise UsageError(
                     f"{self.address} speaks version {greeting.get('protocol')} of the protocol, this client version "
                     f"{PROTOCOL}: install the same version on both sides."

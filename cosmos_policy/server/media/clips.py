@@ -48,7 +48,7 @@ def encode_mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None = None) 
     """
     height, width = frames.shape[1] // 2 * 2, frames.shape[2] // 2 * 2
     buffer = io.BytesIO()
-    with av.open(buffer, mode="w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(buffer, mode="w", format="mp4") as container:
         video = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         video.options = {"crf": QUALITY, "preset": "veryfast"}

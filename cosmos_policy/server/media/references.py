@@ -58,7 +58,7 @@ def read_local_file(path: str, name: str, security: Security) -> bytes:
         descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         raise refusal from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         # The path may have been exchanged since it was checked: what was opened is what counts.
         opened = Path(f"/proc/self/fd/{descriptor}")
         if opened.exists() and os.path.commonpath([root, os.path.realpath(opened)]) != root:
@@ -68,7 +68,10 @@ def read_local_file(path: str, name: str, security: Security) -> bytes:
             raise refusal
         if facts.st_size > security.fetch_bytes:
             raise TooLarge(f"{name} has {facts.st_size} bytes; at most {security.fetch_bytes} are read.")
-        return file.read(security.fetch_bytes)
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            return file.read(security.fetch_bytes)
+    finally:
+        os.close(descriptor)
 
 
 def _fetch(url: str, name: str, security: Security) -> bytes:

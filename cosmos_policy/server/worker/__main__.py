@@ -30,6 +30,7 @@ def main() -> int:
         channel.send({"ready": runner.describe()})
         while True:
             message = channel.receive()
+            channel.send({"taken": True})  # from here on these requests are lost with us; before, they can wait
             answers = runner.answer(message["call"], message["requests"])
             channel.send({"answers": answers, "memory": runner.device_memory()})
     except ChannelClosed:

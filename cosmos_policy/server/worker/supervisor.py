@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from cosmos_policy.server.errors import Invalid, ModelFailed, NotReady, StartFailed, WorkerLost
+from cosmos_policy.server.errors import Invalid, ModelFailed, StartFailed, WorkerLost
 from cosmos_policy.server.metrics import Metrics
 from cosmos_policy.server.settings import ServerSettings
 from cosmos_policy.server.worker.channel import Channel, ChannelClosed
@@ -23,6 +23,12 @@ from cosmos_policy.wire.messages import CALLS, decode_answer, encode_request
 logger = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 STOP_S = 5.0
+#: Requests that a worker never took go to the next one; after so many, they are likely the cause.
+MOST_HANDOVERS = 3
+
+
+class NotTaken(Exception):
+    """The worker was gone before it had taken these requests."""
 
 
 class Supervisor:
@@ -59,16 +65,23 @@ class Supervisor:
 
     async def compute(self, call: str, requests: Sequence[Any]) -> list[Any]:
         """An answer, or the :class:`Refusal` it ended with, for each request. Raises :class:`WorkerLost`."""
-        if not self._ready.is_set() or self._channel is None:
-            raise NotReady("The model is being loaded; ask again soon.", retry_after_s=5.0)
-        process, exchange = self._process, self._exchange
-        loop = asyncio.get_running_loop()
+        for _ in range(MOST_HANDOVERS):
+            await self._ready.wait()
+            try:
+                return await self._attempt(call, list(requests))
+            except NotTaken:
+                self._ready.clear()  # it had died before it looked at them: they wait for the next
+        raise self._lost()
+
+    async def _attempt(self, call: str, requests: list[Any]) -> list[Any]:
+        process, channel = self._process, self._channel
+        running = asyncio.get_running_loop().run_in_executor(self._thread, self._exchange, channel, call, requests)
         try:
-            running = loop.run_in_executor(self._thread, exchange, self._channel, call, list(requests))
             return await asyncio.wait_for(asyncio.shield(running), self._settings.scheduling.worker_timeout_s)
         except TimeoutError:
             logger.error("the worker hung: no answer within %g s", self._settings.scheduling.worker_timeout_s)
             running.add_done_callback(lambda ended: ended.exception())
+            self._ready.clear()
             process.kill()
             raise self._lost() from None
         except ChannelClosed:
@@ -143,7 +156,11 @@ class Supervisor:
     def _exchange(self, channel: Channel, call: str, requests: list[Any]) -> list[Any]:
         """In the channel's thread: packing and unpacking megabytes never holds the event loop."""
         messages = [encode_request(request) for request in requests]
-        reply = _ask(channel, {"call": call, "requests": messages})
+        try:
+            _ask(channel, {"call": call, "requests": messages})
+        except ChannelClosed:
+            raise NotTaken from None
+        reply = channel.receive()
         for kind, count in reply["memory"].items():
             self._metrics.gpu_memory.labels(kind).set(count)
         return [_outcome(call, answer) for answer in reply["answers"]]

@@ -1,0 +1,117 @@
+"""Typed requests and answers as maps: nothing is lost, nothing strange gets in."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import embodiments
+from cosmos_policy import ActionChunk, Observation, PolicyRequest, Sampling, UsageError
+from cosmos_policy.wire.arrays import packb, unpackb
+from cosmos_policy.wire.contract import AGREED, contract_hash, describe_embodiment, require_agreement
+from cosmos_policy.wire.messages import _READERS, CALLS, decode_answer, decode_request, encode_answer, encode_request
+
+POLICY = CALLS["policy"]
+
+
+@pytest.fixture
+def request_(observation):
+    return PolicyRequest(
+        observation,
+        "lift it",
+        "droid",
+        seed=2**40,
+        chunk_size=4,
+        sampling=Sampling(num_inference_steps=3, guidance_scale=1.5),
+        video=True,
+    )
+
+
+def test_a_request_survives_the_wire(request_):
+    back = decode_request(POLICY, unpackb(packb(encode_request(request_))))
+    for name in ("instruction", "embodiment", "seed", "chunk_size", "sampling", "video"):
+        assert getattr(back, name) == getattr(request_, name)
+    assert back.observation.stamp == request_.observation.stamp
+    for view, image in request_.observation.images.items():
+        np.testing.assert_array_equal(back.observation.images[view], image)
+    for name, values in request_.observation.state.items():
+        np.testing.assert_array_equal(back.observation.state[name], values)
+
+
+def test_every_field_of_every_request_can_be_read():
+    for call in CALLS.values():
+        for field in dataclasses.fields(call.request):
+            assert field.name in _READERS
+
+
+def test_an_unknown_state_stays_unknown_and_an_empty_one_empty(request_):
+    for state in (None, {}):
+        observation = Observation(request_.observation.images, state)
+        message = unpackb(packb(encode_request(dataclasses.replace(request_, observation=observation))))
+        assert decode_request(POLICY, message).observation.state == state
+
+
+def test_an_answer_survives_the_wire():
+    chunk = ActionChunk(
+        model=np.ones((2, 3), np.float32),
+        unified=np.ones((2, 3)),
+        commands={"joint": np.zeros((2, 7))},
+        dt=0.1,
+        stamp=3.0,
+        valid_until=3.2,
+        timing={"total": 1.0},
+        info={"sampling": Sampling(1, 2.0, 3.0, 256), "seed": 3},
+    )
+    back = decode_answer(POLICY, unpackb(packb(encode_answer(chunk))))
+    np.testing.assert_array_equal(back.model, chunk.model)
+    assert back.info == chunk.info
+    assert back.video is None
+
+
+WRONG = {
+    "no map": ([], "must be a map"),
+    "no observation": ({"instruction": "x"}, "needs the field 'observation'"),
+    "a stranger": ({"observation": {"images": {}}, "sead": 1}, "no field 'sead'"),
+    "no images": ({"observation": {}}, "takes images"),
+    "a float image": ({"observation": {"images": {"wrist": np.zeros((4, 4, 3))}}}, "expected uint8"),
+    "NaN in the state": ({"observation": {"images": {}, "state": {"q": [float("nan")]}}}, "NaN or infinite"),
+    "an infinite stamp": ({"observation": {"images": {}, "stamp": float("inf")}}, "finite number"),
+    "text for a seed": ({"observation": {"images": {}}, "seed": "1"}, "whole number"),
+    "a negative seed": ({"observation": {"images": {}}, "seed": -1}, "whole number"),
+    "a boolean seed": ({"observation": {"images": {}}, "seed": True}, "whole number"),
+    "a long instruction": ({"observation": {"images": {}}, "instruction": "x" * 20_001}, "at most 20000"),
+    "a wrong setting": ({"observation": {"images": {}}, "sampling": {"steps": 3}}, "no setting 'steps'"),
+    "a ragged list": ({"observation": {"images": {}, "state": {"q": [[1], [1, 2]]}}}, "even array"),
+    "a flag in text": ({"observation": {"images": {}}, "video": "yes"}, "true or false"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_request_is_told_what_was_expected(name):
+    message, sentence = WRONG[name]
+    with pytest.raises(UsageError, match=sentence):
+        decode_request(POLICY, message)
+
+
+@pytest.mark.parametrize("name", embodiments.names())
+def test_every_robot_can_be_described_and_agrees_with_itself(name):
+    robot = describe_embodiment(embodiments.get(name))
+    require_agreement(robot, robot, "here")
+    assert len(contract_hash(robot)) == 64
+
+
+@pytest.mark.parametrize("key", AGREED)
+def test_a_difference_is_named(key):
+    ours = describe_embodiment(embodiments.get("droid"))
+    with pytest.raises(UsageError, match="disagree on droid's"):
+        require_agreement(ours, {**ours, key: "other"}, "ws://there")
+
+
+def test_another_robot_and_another_normaliser_are_refused():
+    droid, joints = (describe_embodiment(embodiments.get(name)) for name in ("droid", "droid_joint"))
+    with pytest.raises(UsageError, match="serves the embodiment 'droid_joint', not 'droid'"):
+        require_agreement(droid, joints, "ws://there")
+    other = {**droid, "normalizer": "another"}
+    require_agreement(droid, other, "ws://there")
+    with pytest.raises(UsageError, match="normalises droid with another"):
+        require_agreement(droid, other, "ws://there", own_normalizer=True)
