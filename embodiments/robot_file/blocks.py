@@ -99,6 +99,7 @@ class Pose(Strict):
     ]
     tool_offset: Frame = Frame()
     to_opencv: Matrix3 = Field(default_factory=lambda: np.eye(3).tolist())
+    model_frame: str = ""
     column_prefix: str = ""
 
     def build(self, built: dict[str, blocks.Block]) -> blocks.Block:
@@ -107,6 +108,7 @@ class Pose(Strict):
             source=self.source.build(),
             tool_offset=self.tool_offset.build(),
             to_opencv=np.array(self.to_opencv),
+            model_frame=self.model_frame,
             column_prefix=self.column_prefix,
         )
 
