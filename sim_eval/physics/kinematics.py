@@ -17,7 +17,8 @@ _REST_GAIN = 0.1
 """Part of the way to the rest posture that the redundant motion goes in one call."""
 _REST_COST = 1e-3
 """Against a cost of 1 for each metre and radian of pose error: only what the pose leaves free is drawn to rest."""
-_DAMPING = 1e-6
+_DAMPING = 1e-10
+"""Far below the square of the rest cost, so that it only keeps the program strictly convex."""
 
 
 class ArmKinematics:

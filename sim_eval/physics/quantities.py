@@ -9,7 +9,6 @@ from embodiments import EmbodimentError
 from embodiments.columns import Field
 from sim_eval.physics.robot_io import RobotCommand, RobotState
 
-
 BOUNDS = {
     "cartesian_position": (np.array([-1.5] * 3 + [-np.pi] * 3), np.array([1.5] * 3 + [np.pi] * 3)),
     "joint_position": (-2.0 * np.pi, 2.0 * np.pi),

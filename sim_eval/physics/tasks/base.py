@@ -60,4 +60,4 @@ class Task:
     """Time after which a policy has failed, seconds; about twice what the expert takes."""
     phases: tuple[Phase, ...]
     adjust_scene: Callable[[RobotEnv, float], None] | None = None
-    """Called with the built scene and ``Randomization.placement`` before objects are placed: for what no option sets."""
+    """Called with the built scene and ``Randomization.placement`` before objects are placed: what no option sets."""
