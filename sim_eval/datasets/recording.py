@@ -15,6 +15,8 @@ from sim_eval.datasets.source import DatasetSource
 
 #: DROID writes its three annotations of an episode into one task text, with this between them.
 TASK_SEPARATOR = " | "
+#: Windows of decoded frames that are kept in memory; one of three 640x360 views and 16 actions is 35 MB.
+WINDOWS_KEPT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +51,11 @@ class Recording:
     ) -> None:
         self.binding = binding
         self.embodiment = embodiment
-        self._chunk_size = chunk_size
-        self._dataset = _open(source, binding, episodes, chunk_size)
+        self._windows = _open(source, binding, episodes, chunk_size)
+        self._instants = _open(source, binding, episodes, 0)
+        self._kept: dict[tuple[int, int], list[dict[str, np.ndarray]]] = {}
         columns = [*binding.layout.table_features, "episode_index", "task_index"]
-        table = self._dataset.hf_dataset.select_columns(list(dict.fromkeys(columns))).with_format("numpy")[:]
+        table = self._instants.hf_dataset.select_columns(list(dict.fromkeys(columns))).with_format("numpy")[:]
         self._columns: dict[str, np.ndarray] = {name: np.asarray(values) for name, values in table.items()}
         rows = self._columns["episode_index"]
         self._rows = {episode: np.flatnonzero(rows == episode)[:: binding.frame_step] for episode in episodes}
@@ -67,14 +70,28 @@ class Recording:
 
     def task(self, episode: int) -> str:
         """The episode's instruction, "" where the dataset has none."""
-        tasks = self._dataset.meta.tasks
+        tasks = self._instants.meta.tasks
         number = self._columns["task_index"][self._rows[episode][0]]
         return task_text(str(tasks.index[tasks["task_index"] == number][0]))
 
     def views(self, episode: int, start: int) -> list[dict[str, np.ndarray]]:
-        """The views of frames start..start+chunk_size, one dict (view -> uint8 [H, W, 3]) a frame."""
+        """The views of frames start..start+chunk_size, one dict (view -> uint8 [H, W, 3]) a frame.
+
+        The last few answers are kept: a call asks for its window twice, before and after the model.
+        """
+        if (episode, start) not in self._kept:
+            while len(self._kept) >= WINDOWS_KEPT:  # the oldest goes
+                del self._kept[next(iter(self._kept))]
+            self._kept[episode, start] = self._read(self._windows, episode, start)
+        return self._kept[episode, start]
+
+    def view(self, episode: int, start: int) -> dict[str, np.ndarray]:
+        """The views of one frame; nothing after it is decoded."""
+        return self._read(self._instants, episode, start)[0]
+
+    def _read(self, dataset: Any, episode: int, start: int) -> list[dict[str, np.ndarray]]:
         try:
-            item = self._dataset[int(self._rows[episode][start])]
+            item = dataset[int(self._rows[episode][start])]
         except Exception as error:  # PyAV, LeRobot's timestamps, a truncated file: all mean the same to the user
             raise Failure(
                 f"The frames of episode {episode} from {start} on cannot be read ({_first_line(error)}); check the "
@@ -83,7 +100,7 @@ class Recording:
         cameras = {camera: _pixels(item[camera]) for camera in self.binding.cameras}
         blank = np.zeros_like(next(iter(cameras.values())))
         sources = {view: blank if camera is None else cameras[camera] for view, camera in self.binding.views.items()}
-        return [{view: frames[row] for view, frames in sources.items()} for row in range(self._chunk_size + 1)]
+        return [{view: frames[row] for view, frames in sources.items()} for row in range(len(blank))]
 
     def frames(self, episode: int, start: int) -> np.ndarray:
         """The composed frames start..start+chunk_size, uint8 [chunk_size+1, H, W, 3]."""
@@ -97,10 +114,11 @@ class Recording:
         return self.embodiment.compose(masks)
 
 
-def _open(source: DatasetSource, binding: Binding, episodes: tuple[int, ...], chunk_size: int) -> Any:
+def _open(source: DatasetSource, binding: Binding, episodes: tuple[int, ...], horizon: int) -> Any:
+    """The dataset, each of whose items holds the cameras' frames at its own instant and the `horizon` after it."""
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-    seconds = [step / binding.fps for step in range(chunk_size + 1)]
+    seconds = [step / binding.fps for step in range(horizon + 1)]
     try:
         return LeRobotDataset(
             source.repository or f"local/{source.root.name}",
@@ -119,8 +137,12 @@ def _open(source: DatasetSource, binding: Binding, episodes: tuple[int, ...], ch
 
 
 def _pixels(stack: Any) -> np.ndarray:
-    """uint8 [T, H, W, 3] from LeRobot's [T, 3, H, W]: uint8 from videos, 0..1 floats from single images."""
+    """uint8 [T, H, W, 3] from LeRobot's [T, 3, H, W]: uint8 from videos, 0..1 floats from single images.
+
+    LeRobot drops the first axis of a video's frames where T is 1.
+    """
     frames = stack.numpy()
+    frames = frames[None] if frames.ndim == 3 else frames
     if frames.dtype != np.uint8:
         frames = np.rint(frames * 255.0).clip(0, 255).astype(np.uint8)
     return np.ascontiguousarray(frames.transpose(0, 2, 3, 1))

@@ -17,7 +17,7 @@ class PolicyCall(Call):
 
     def request(self, scene: Scene, window: Window) -> PolicyRequest:
         observation = Observation(
-            images=scene.recording.views(window.episode, window.start)[0],
+            images=scene.recording.view(window.episode, window.start),
             state=scene.state(window),
             stamp=window.start / scene.embodiment.fps,
         )

@@ -33,6 +33,17 @@ def test_frames_belong_to_their_rows(droid_dataset):
                 assert square_left(views[offset][view], channel) == pytest.approx(expected, abs=1)
 
 
+def test_one_frame_is_the_first_of_its_window(droid_dataset):
+    recording = opened(droid_dataset)
+    for start in (0, 9, 39):
+        single = recording.view(0, start)
+        first = recording.views(0, start)[0] if start < 24 else None
+        for channel, (view, picture) in enumerate(single.items()):
+            assert square_left(picture, channel) == pytest.approx((2 * start) % (64 - 12), abs=1)
+            if first is not None:
+                np.testing.assert_array_equal(picture, first[view])
+
+
 def test_actions_are_those_of_the_whole_episode(droid_dataset):
     episode = opened(droid_dataset).episode(0)
     assert episode.num_frames == 40 and episode.actions.shape == (39, 10)

@@ -1,0 +1,95 @@
+"""``cosmos-policy rollout``: a policy in the closed loop goes in, a success rate and its films come out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sim_eval.physics import robots, tasks
+
+
+def rollout(
+    output: Annotated[Path, typer.Option(help="Folder for results.jsonl, videos, summary.json and report.html.")],
+    task: Annotated[str, typer.Option(help=f"One of: {', '.join(tasks.NAMES)}.")] = "lift",
+    embodiment: Annotated[str, typer.Option(help="What the robot speaks: droid, droid_joint or ur.")] = "droid_joint",
+    robot: Annotated[
+        str | None, typer.Option(help=f"One of: {', '.join(robots.NAMES)}; default: the one of the embodiment.")
+    ] = None,
+    checkpoint: Annotated[str, typer.Option(help='"tiny" (built in), a folder, or a hub id.')] = "tiny",
+    episodes: Annotated[int, typer.Option(help="Scenes to play.")] = 20,
+    seed: Annotated[int, typer.Option(help="First scene; take seeds that no recording used.")] = 0,
+    instruction: Annotated[str | None, typer.Option(help="Said in place of the task's own.")] = None,
+    execution_horizon: Annotated[int, typer.Option(help="Actions to execute of each chunk.")] = 8,
+    chunk_size: Annotated[int | None, typer.Option(help="Actions to ask for; default: the embodiment's.")] = None,
+    latency_ms: Annotated[float, typer.Option(help="Injected between looking and having the chunk.")] = 0.0,
+    prefix: Annotated[bool, typer.Option(help="Tell the model which actions run meanwhile.")] = True,
+    time_limit_s: Annotated[float | None, typer.Option(help="Seconds until an episode has failed.")] = None,
+    image_size: Annotated[str, typer.Option(help="Width and height of each view, pixels.")] = "256x256",
+    supersampling: Annotated[int, typer.Option(help="Render so many times larger and average down.")] = 1,
+    plain: Annotated[bool, typer.Option("--plain", help="The same colours, light and cameras in every scene.")] = False,
+    randomize: Annotated[
+        list[str] | None, typer.Option(help="name=value, such as camera_position_m=0.03; may be repeated.")
+    ] = None,
+    videos: Annotated[int, typer.Option(help="Episodes to film, the first ones; filming takes most of the time.")] = 10,
+    resolution_tier: Annotated[int | None, typer.Option(help="256, 480, 704, 720 or 768.")] = None,
+    num_inference_steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    flow_shift: Annotated[float | None, typer.Option(help="Shift of the noise schedule.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a checkpoint on the hub.")] = None,
+    like: Annotated[str | None, typer.Option(help="The known checkpoint that an unknown one was trained like.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; CUDA where there is one if left out.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
+) -> None:
+    """Let a checkpoint act in simulation, chunk by chunk, and count how often it does the task.
+
+    A run that was interrupted goes on when the same command is given again; more --episodes go on from there too.
+
+    Example: cosmos-policy rollout --task lift --embodiment droid_joint --episodes 20 --latency-ms 300 --output lift
+    """
+    from cosmos_policy.errors import Failure
+    from cosmos_policy.types import Sampling
+    from sim_eval.physics.recording.settings import parse_image_size, parse_randomization
+    from sim_eval.rollout.run import rollout as run
+    from sim_eval.rollout.settings import RolloutSettings
+
+    settings = RolloutSettings(
+        task=task,
+        embodiment=embodiment,
+        output=output,
+        checkpoint=checkpoint,
+        robot=robot,
+        episodes=episodes,
+        seed=seed,
+        instruction=instruction,
+        execution_horizon=execution_horizon,
+        chunk_size=chunk_size,
+        latency_s=latency_ms / 1e3,
+        prefix=prefix,
+        time_limit_s=time_limit_s,
+        image_size=parse_image_size(image_size),
+        supersampling=supersampling,
+        randomization=parse_randomization(randomize or [], plain),
+        videos=videos,
+        sampling=Sampling(num_inference_steps, guidance_scale, flow_shift, resolution_tier),
+        revision=revision,
+        like=like,
+        device=device,
+        dtype=dtype,
+    )
+    try:
+        outcome = run(settings, say=lambda sentence: print(f"Warning: {sentence}", file=sys.stderr, flush=True))
+    except KeyboardInterrupt:
+        raise Failure(f"Interrupted; what was done is in {output}, and the same command goes on from there.") from None
+    if as_json:
+        import json
+
+        json.dump(outcome.summary, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+    else:
+        low, high = (100 * bound for bound in outcome.summary["success_interval"])
+        print(f"{outcome.summary['successes']} of {outcome.summary['episodes']} succeeded ({low:.0f} to {high:.0f} %)")
+        print(f"The report is {outcome.report.resolve().as_uri()}")
