@@ -34,7 +34,7 @@ def recorded_rows(robot, layout: DatasetLayout, steps: int, seed: int) -> dict[s
     return table
 
 
-def write_dataset(folder: Path, name: str, layout: DatasetLayout, episodes: int = 2, steps: int = 17) -> Path:
+def write_dataset(folder: Path, name: str, layout: DatasetLayout, steps: int, episodes: int = 2) -> Path:
     """A dataset of `episodes` episodes of `steps` steps of the robot called `name`."""
     from lerobot.configs.video import RGBEncoderConfig
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
