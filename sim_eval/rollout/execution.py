@@ -1,0 +1,95 @@
+"""Which row of which chunk a robot executes at each control step, when chunks take time to come.
+
+A chunk is asked for with what is seen at step r and arrives `latency_steps` later, at a. Until then the robot goes on
+with the chunk before (the first time it holds still). Row i of a chunk is meant for step r + i, so rows that lie in the
+past when it arrives are skipped; the first chunk starts at row 0, for nothing has moved. From arrival to arrival
+``period`` rows are executed. The rows that will be executed while a chunk is computed can be told to the model as its
+prefix (real-time chunking: the model continues them), so that the seam fits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosmos_policy.errors import UsageError
+from cosmos_policy.types import ActionChunk
+
+Ask = Callable[[int, np.ndarray | None], ActionChunk]
+"""From the number of the chunk and its prefix (``[p, D]`` unified, or None) to the chunk, seen from now."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How chunks are executed.
+
+    execution_horizon: rows to execute of each chunk. latency_steps: control steps from asking to having.
+    prefix: whether the model is told the rows that run meanwhile.
+    """
+
+    execution_horizon: int
+    latency_steps: int = 0
+    prefix: bool = True
+
+    @classmethod
+    def from_seconds(cls, execution_horizon: int, latency_s: float, period_s: float, prefix: bool) -> Timing:
+        """A latency in seconds, rounded up to whole control steps of `period_s`."""
+        if not (math.isfinite(latency_s) and latency_s >= 0):
+            raise UsageError(f"the latency is {latency_s} s; expected a finite number of at least 0.")
+        return cls(execution_horizon, math.ceil(round(latency_s / period_s, 9)), prefix)
+
+    @property
+    def period(self) -> int:
+        """Control steps from one chunk's arrival to the next one's: there is one request at a time."""
+        return max(self.execution_horizon, self.latency_steps)
+
+    def check(self, chunk_size: int) -> None:
+        """A :class:`UsageError` where a chunk of that many rows runs out before the next one is there."""
+        if self.execution_horizon < 1:
+            raise UsageError(f"--execution-horizon is {self.execution_horizon}; expected at least 1 action.")
+        needed = self.latency_steps + self.period
+        if needed > chunk_size:
+            raise UsageError(
+                f"A chunk of {chunk_size} actions is used up before the next one arrives: {self.latency_steps} steps "
+                f"of latency and {self.period} to execute need {needed}; choose a smaller --execution-horizon or "
+                "--latency-ms."
+            )
+
+
+class ChunkExecution:
+    """Executes chunks one after the other; :meth:`step` is called once a control step."""
+
+    def __init__(self, timing: Timing, ask: Ask) -> None:
+        self._timing, self._ask = timing, ask
+        self._step = self._requested_at = self.chunks_asked = 0
+        self._coming: ActionChunk | None = None
+        self._active: ActionChunk | None = None
+        self._start = 0
+        """Control step that row 0 of the active chunk is meant for."""
+
+    @property
+    def asks_now(self) -> bool:
+        """Whether the coming :meth:`step` asks for a chunk, and so looks at the world."""
+        return self._step == self._requested_at
+
+    def step(self) -> tuple[ActionChunk, int] | None:
+        """The chunk and its row for this control step; None while the first one is on its way."""
+        if self.asks_now:
+            self._coming = self._ask(self.chunks_asked, self._running_meanwhile())
+            self.chunks_asked += 1
+        if self._coming is not None and self._step == self._requested_at + self._timing.latency_steps:
+            self._start = self._requested_at if self._active is not None else self._step
+            self._active, self._coming = self._coming, None
+            self._requested_at = self._step + self._timing.period - self._timing.latency_steps
+        row = self._step - self._start
+        self._step += 1
+        return None if self._active is None else (self._active, row)
+
+    def _running_meanwhile(self) -> np.ndarray | None:
+        if self._active is None or not self._timing.prefix or not self._timing.latency_steps:
+            return None
+        row = self._step - self._start
+        return self._active.unified[row : row + self._timing.latency_steps]
