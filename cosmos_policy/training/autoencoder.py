@@ -21,8 +21,6 @@ from cosmos_policy.training.task import Task, generator_for
 MARGIN_CELLS = 2
 #: Decoded pictures are kept in memory up to so many bytes; beyond it they are read anew for each batch.
 MEMORY_BYTES = 16 << 30
-#: Clips that measure the latents' mean and deviation, and at most so many that are evaluated.
-MEASURED_CLIPS, EVALUATED_CLIPS = 128, 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +101,7 @@ class AutoencoderTask(Task):
             return {}
         generator, found = np.random.default_rng(0), []
         height, width = self._content()
-        for _ in range(EVALUATED_CLIPS):
+        for _ in range(self._settings.evaluation.windows):
             clip = self._clip(self._held_out, generator)
             pixels = to_pixels(clip[None], self._device)
             decoded = self._autoencoder.decode(self._autoencoder.encode(pixels).latent_dist.mode()).sample
@@ -120,7 +118,7 @@ class AutoencoderTask(Task):
             return
         generator, sums = np.random.default_rng(1), []
         rows, columns = content_cells(self._training[0].dataset, int(self._autoencoder.config.scale_factor_spatial))
-        for _ in range(MEASURED_CLIPS):
+        for _ in range(self._settings.autoencoder.measured_clips):
             pixels = to_pixels(self._clip(self._training, generator)[None], self._device)
             latents = self._autoencoder.encode(pixels).latent_dist.mode().double()[..., :rows, :columns]
             sums.append(torch.stack([latents.mean((0, 2, 3, 4)), latents.square().mean((0, 2, 3, 4))]))

@@ -71,7 +71,7 @@ class Evaluation:
         group = self._held_out.data.groups[number]
         state = group.state.shape[1]
         roles = [Role(number, row, mode, self._text(number, row, mode), state=state) for row in windows]
-        video, rows = self._denoise(roles)
+        video, rows = self.denoise(roles)
         if mode == "forward_dynamics":
             return self._frame_errors(number, windows, video)
         robot, dataset = self._held_out.robots[number], self._held_out.prepared[number]
@@ -94,17 +94,26 @@ class Evaluation:
         prompts = self._held_out.data.groups[number].prompts[row]
         return prompts.inverse_dynamics if mode == "inverse_dynamics" else prompts.plain
 
-    def _denoise(self, roles: Sequence[Role]) -> tuple[Tensor, Tensor]:
-        """Video tokens and action rows after all steps of the solver, float32."""
+    @torch.no_grad()
+    def denoise(self, roles: Sequence[Role], noise: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """Video tokens and action rows after all steps of the solver, float32.
+
+        noise: standard normal, shaped as a batch's video tokens and rows; drawn from a fixed seed if left out.
+        """
         clean = self._collator.batch(roles)
         guidance = self._settings.guidance_scale
         without = None
         if guidance != 1.0:
             without = self._collator.batch([replace(role, text=EMPTY_PROMPT) for role in roles])
-        generator = torch.Generator(self._device).manual_seed(0)
+        if noise is None:
+            generator = torch.Generator(self._device).manual_seed(0)
+            noise = tuple(
+                torch.randn(tokens.shape, generator=generator, device=self._device)
+                for tokens in (clean.video, clean.rows)
+            )
         known = _joined(clean.video, clean.rows)
         live = _joined(clean.video_live, clean.rows_live)
-        sample = torch.where(live > 0, torch.randn(known.shape, generator=generator, device=self._device), known)
+        sample = torch.where(live > 0, _joined(*noise), known)
         scheduler = self._make_scheduler()
         scheduler.set_timesteps(self._settings.num_inference_steps)
         for timestep in scheduler.timesteps:

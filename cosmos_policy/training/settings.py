@@ -164,7 +164,7 @@ class EvaluationSettings:
     every: CountOrNone = 500
     """Steps between two evaluations; 0: only at the end."""
     windows: Count = 32
-    """At most how many windows of each dataset."""
+    """At most how many windows of each dataset; for an autoencoder, how many clips."""
     num_inference_steps: Count = 8
     guidance_scale: Positive = 1.0
     """1 switches guidance off."""
@@ -186,6 +186,9 @@ class AutoencoderSettings:
     """Weight of the mean absolute error of differences between neighbouring pixels: edges."""
     kl: NotNegative = 1e-6
     """Weight of the divergence of the latents from a standard normal distribution."""
+    measured_clips: Count = 64
+    """Clips that the latents' mean and deviation are measured on at the end; the transformer sees latents of unit
+    size."""
     decoder_only: bool = False
     """Leave the encoder, so that latents (and the transformer trained on them) stay valid."""
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DataLoaderConfiguration
 from diffusers.training_utils import EMAModel
 
 from cosmos_policy.errors import Failure, UsageError
@@ -34,15 +33,10 @@ class Outcome:
     seconds: float
 
 
-def make_accelerator(settings: TrainSettings, output: Path) -> Accelerator:
+def make_accelerator(output: Path) -> Accelerator:
     """accelerate's view of the devices: one, or those that ``accelerate launch`` gives."""
-    precision = "bf16" if settings.precision == "bf16" else "no"
-    accelerator = Accelerator(
-        mixed_precision=precision,
-        log_with="tensorboard",
-        project_dir=output,
-        dataloader_config=DataLoaderConfiguration(),
-    )
+    # Precision is ours: accelerate keeps one for the whole process, and a second run may want another.
+    accelerator = Accelerator(mixed_precision="no", log_with="tensorboard", project_dir=output)
     if str(accelerator.distributed_type).endswith(("FSDP", "DEEPSPEED", "MEGATRON_LM")):
         raise UsageError(
             "This trainer holds the whole model on every device (accelerate's MULTI_GPU); for a model too large for "
@@ -118,7 +112,7 @@ class Trainer:
         for part in range(settings.accumulate):
             batch = self._task.batch((settings.seed, accelerator.process_index, self._step, part))
             last = part == settings.accumulate - 1
-            with accelerator.autocast(), _unsynchronised(accelerator, self._module, not last):
+            with self._precision(), _unsynchronised(accelerator, self._module, not last):
                 losses = self._module(batch)
                 accelerator.backward(losses["total"] / settings.accumulate)
             for name, value in losses.items():
@@ -129,6 +123,10 @@ class Trainer:
         if self._average is not None:
             self._average.step(self._trained)
         return sums | {"gradient_norm": torch.as_tensor(norm).detach().float()}
+
+    def _precision(self) -> torch.autocast:
+        """The precision of matrix products."""
+        return torch.autocast(self._accelerator.device.type, torch.bfloat16, enabled=self._settings.precision == "bf16")
 
     def _done(self, started: float) -> float:
         share = self._step / self._settings.steps
@@ -152,15 +150,12 @@ class Trainer:
                 "optimizer.learning_rate, or resume from the last state with it."
             )
         self._record(values)
-        logger.info(
-            "step %d (%.0f %%): loss %.4f, video %.4f, action %.4f, %.1f s",
-            self._step, 100 * done, values["loss/total"], values.get("loss/video", 0.0),
-            values.get("loss/action", 0.0), time.monotonic() - started,
-        )  # fmt: skip
+        shown = ", ".join(f"{name.removeprefix('loss/')} {value:.4g}" for name, value in values.items())
+        logger.info("step %d (%.0f %%, %.1f s): %s", self._step, 100 * done, time.monotonic() - started, shown)
 
     def _evaluate(self) -> Mapping[str, float]:
         self._module.eval()
-        with self.averaged(), torch.no_grad(), self._accelerator.autocast():
+        with self.averaged(), torch.no_grad(), self._precision():
             found = dict(self._task.evaluate()) if self._accelerator.is_main_process else {}
         self._module.train()
         self._accelerator.wait_for_everyone()

@@ -13,9 +13,9 @@ from cosmos_policy.errors import UsageError
 from cosmos_policy.training.data.checks import check_range
 from cosmos_policy.training.data.prepared import PreparedDataset
 from cosmos_policy.training.settings import NormalizerSettings
-from embodiments import Embodiment
+from embodiments import Embodiment, Trajectory
+from embodiments.fitting import fit, fit_actions
 from embodiments.normalizers import make
-from embodiments.statistics import Statistics, make_statistics
 
 
 def robots_of(
@@ -42,29 +42,40 @@ def robots_of(
                 )
             continue
         robot = replace(embodiments.get(name), fps=rate)
-        rows = np.concatenate(actions[name])
         if settings.kind == "keep":
-            # The rate does not belong to the normaliser: the robot is looked up by its name, at its own rate.
-            robot = robot.with_normalizer(embodiment_for(base, embodiments.get(name)).normalizer)
+            robot = embodiment_for(base, robot)
+            rows = np.concatenate(actions[name])
             check_range(robot, robot.normalizer, rows, settings.outside, ", ".join(sources[name]))
         else:
-            statistics = fit_statistics(name, rows, ", ".join(sources[name]))
+            statistics = fit_actions(robot, actions[name], ", ".join(sources[name]))
             robot = robot.with_normalizer(make(settings.kind, statistics, settings.clamp))
         robots[name] = robot
     return robots
 
 
-def fit_statistics(name: str, actions: np.ndarray, source: str) -> Statistics:
-    """Statistics of unified actions, float64 [rows, D]."""
-    values = {
-        "q01": np.quantile(actions, 0.01, axis=0),
-        "q99": np.quantile(actions, 0.99, axis=0),
-        "min": actions.min(axis=0),
-        "max": actions.max(axis=0),
-        "mean": actions.mean(axis=0),
-        "std": actions.std(axis=0),
-    }
-    return make_statistics(name, f"training episodes of {source}", values)
+def conforming(
+    robot: Embodiment,
+    trajectories: Sequence[Trajectory],
+    settings: NormalizerSettings,
+    base: Checkpoint | None,
+    what: str,
+) -> None:
+    """Hold a dataset's recordings against the robot and the normaliser that it is about to be trained with.
+
+    base: None for a new architecture. Raises :class:`UsageError` with all that ``embodiments.check`` finds wrong.
+    """
+    if settings.kind == "keep":
+        robot = embodiment_for(base, robot)
+    else:
+        statistics = fit(robot, trajectories, what)
+        robot = robot.with_normalizer(make(settings.kind, statistics, settings.clamp))
+    report = embodiments.check(robot, trajectories)
+    if not report.passed:
+        found = "; ".join(f"{finding.message} ({finding.check})" for finding in report.failures)
+        raise UsageError(
+            f"{what} does not fit {robot.name}: {found}. Choose another embodiment, fit statistics with normalizer: "
+            "{kind: quantile}, or describe the dataset in a YAML embodiment."
+        )
 
 
 def specs_of(

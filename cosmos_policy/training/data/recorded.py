@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -30,11 +30,16 @@ DECODED_STEPS = 15
 
 
 def prepare(
-    settings: DatasetSettings, tier: int | None, folder: Path, progress: Callable[[int, int], None] | None = None
+    settings: DatasetSettings,
+    tier: int | None,
+    folder: Path,
+    conforming: Callable[[Embodiment, Sequence[Trajectory], str], None],
+    progress: Callable[[int, int], None] | None = None,
 ) -> PreparedDataset:
     """The episodes of a dataset, prepared in `folder`; found there if they have been before.
 
-    tier: canvas tier of the base checkpoint, for settings that name none. progress: told (episodes done, of how many).
+    tier: canvas tier of the base checkpoint, for settings that name none. conforming: raises where the recordings
+    (robot, trajectories, name of the dataset) do not fit. progress: told (episodes done, of how many).
     Every mismatch of dataset and robot is a :class:`UsageError` before any frame is decoded.
     """
     if is_prepared(Path(settings.path)):
@@ -71,6 +76,7 @@ def prepare(
     trajectories = {index: recording.episode(index).trajectory for index in chosen}
     for index, trajectory in trajectories.items():
         check_trajectory(robot, trajectory, f"episode {index} of {source.name}")
+    conforming(robot, list(trajectories.values()), source.name)
     episodes, fit = [], None
     for index, trajectory in trajectories.items():
         content, fit = _frames(recording, index, tier, fit)

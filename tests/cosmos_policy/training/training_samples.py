@@ -3,7 +3,10 @@
 import numpy as np
 import torch
 
+import embodiments
 from cosmos_policy.engine.layout import Grid
+from cosmos_policy.inputs import plan_fit
+from cosmos_policy.training.data.prepared import EpisodeFacts, PreparedDataset, write_episode, write_prepared
 from cosmos_policy.training.data.windows import Prompts, WindowGroup
 
 GRID = Grid(cell_pixels=16, frames_per_latent=4, patch_cells=2, channels=8, action_width=64)
@@ -74,3 +77,25 @@ def make_transformer(edge: bool = False):
             if name.startswith("action_proj"):
                 parameter.mul_(0.2)
     return transformer
+
+
+def write_prepared_episodes(folder, *, embodiment="droid_joint", episodes=3, steps=56, size=(48, 64), seed=0):
+    """A folder of prepared episodes: smooth motions of the robot, and a square that follows its first action column."""
+    robot = embodiments.get(embodiment)
+    facts, fit = [], plan_fit(*size, tier=256)
+    for index in range(episodes):
+        trajectory = robot.example_trajectory(steps, seed=seed + index)
+        actions = robot.encode(trajectory)
+        state = np.zeros((0, robot.action_dim))
+        if robot.state_rows:
+            state = np.stack([robot.encode_state(trajectory.state_at(row))[-1] for row in range(steps + 1)])
+        frames = np.full((steps + 1, *size, 3), 40 + 30 * index, dtype=np.uint8)
+        for row, frame in enumerate(frames):
+            left = int(24 + 16 * np.sin(0.3 * row + index))
+            frame[16:32, left : left + 16] = (250, 60 * index, 30)
+        write_episode(folder, index, actions, state, frames)
+        facts.append(EpisodeFacts(index, f"lift cube {index % 2}", len(frames), len(actions)))
+    write_prepared(
+        PreparedDataset(folder, "drawn episodes", f"seed {seed}", embodiment, robot.fps, 256, fit, tuple(facts))
+    )
+    return folder
