@@ -37,11 +37,15 @@ class Packer:
     """Packs one message after the other into the same memory: touching fresh megabytes each time costs milliseconds."""
 
     def __init__(self, buffer_bytes: int = 4 * 2**20):
-        self._packer = msgpack.Packer(default=_pack_numpy, use_bin_type=True, autoreset=False, buf_size=buffer_bytes)
+        self._buffer_bytes = buffer_bytes
+        self._packer = self._fresh()
 
     def pack(self, message: Any) -> memoryview:
         """`message` as msgpack. The view holds until the next call. Raises :class:`WireError`."""
-        self._packer.reset()
+        try:
+            self._packer.reset()
+        except BufferError:  # somebody still holds the last view, an exception's traceback for instance
+            self._packer = self._fresh()
         try:
             self._packer.pack(message)
         except WireError:
@@ -49,6 +53,9 @@ class Packer:
         except (TypeError, ValueError, OverflowError) as error:
             raise WireError(f"The message cannot be packed: {error}.") from None
         return memoryview(self._packer.getbuffer())
+
+    def _fresh(self) -> msgpack.Packer:
+        return msgpack.Packer(default=_pack_numpy, use_bin_type=True, autoreset=False, buf_size=self._buffer_bytes)
 
 
 def unpackb(data: bytes) -> Any:

@@ -38,7 +38,9 @@ def test_a_packer_can_be_used_again_and_again():
         np.testing.assert_array_equal(unpackb(bytes(packer.pack(message)))["a"], message["a"])
     with pytest.raises(WireError):
         packer.pack({"a": object()})
-    assert unpackb(bytes(packer.pack([1]))) == [1]
+    held = packer.pack([1])
+    assert unpackb(bytes(packer.pack([2]))) == [2]
+    assert unpackb(bytes(held)) == [1]
 
 
 @pytest.mark.parametrize(
