@@ -9,11 +9,11 @@ from typing import Any
 
 import embodiments
 from cosmos_policy.checkpoints import embodiment_for, resolve_checkpoint
-from sim_eval.datasets.binding import Binding, bind
-from sim_eval.datasets.episodes import parse_episodes
-from sim_eval.datasets.health import check_files, check_health, episode_lengths, read_info
-from sim_eval.datasets.recording import Episode, Recording
-from sim_eval.datasets.source import DatasetSource, fingerprint, locate
+from cosmos_policy.datasets.binding import Binding, bind
+from cosmos_policy.datasets.episodes import parse_episodes
+from cosmos_policy.datasets.health import check_files, check_health, episode_lengths, read_info
+from cosmos_policy.datasets.recording import Episode, Recording
+from cosmos_policy.datasets.source import DatasetSource, fingerprint, locate
 from sim_eval.metrics.actions import Metric, action_errors, path_errors
 from sim_eval.replay.calls import CALLS
 from sim_eval.replay.plan import Window, plan_windows

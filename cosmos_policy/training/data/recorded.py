@@ -44,11 +44,11 @@ def prepare(
     """
     if is_prepared(Path(settings.path)):
         return _as_settled(read_prepared(Path(settings.path)), settings)
-    from sim_eval.datasets.binding import bind
-    from sim_eval.datasets.episodes import parse_episodes
-    from sim_eval.datasets.health import check_files, check_health, read_info
-    from sim_eval.datasets.recording import Recording
-    from sim_eval.datasets.source import fingerprint, locate
+    from cosmos_policy.datasets.binding import bind
+    from cosmos_policy.datasets.episodes import parse_episodes
+    from cosmos_policy.datasets.health import check_files, check_health, read_info
+    from cosmos_policy.datasets.recording import Recording
+    from cosmos_policy.datasets.source import fingerprint, locate
 
     robot = embodiments.get(settings.embodiment)
     source = locate(settings.path)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from cosmos_policy.datasets.recording import Episode, Recording
 from cosmos_policy.types import Sampling
 from cosmos_policy.world_action_model import WorldActionModel
-from sim_eval.datasets.recording import Episode, Recording
 from sim_eval.metrics.actions import Metric, action_errors, dimension_errors, path_errors
 from sim_eval.metrics.baselines import ACTION_BASELINES
 from sim_eval.replay.plan import Window

@@ -1,9 +1,9 @@
 import pytest
 
 import embodiments
+from cosmos_policy.datasets.binding import bind
+from cosmos_policy.datasets.health import read_info
 from cosmos_policy.errors import UsageError
-from sim_eval.datasets.binding import bind
-from sim_eval.datasets.health import read_info
 
 DROID = embodiments.get("droid")
 EXTERIOR = "observation.image.exterior_image_2_left"

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 import embodiments
+from cosmos_policy.datasets.binding import bind
+from cosmos_policy.datasets.health import read_info
+from cosmos_policy.datasets.recording import Recording, task_text
+from cosmos_policy.datasets.source import locate
 from cosmos_policy.errors import Failure
-from sim_eval.datasets.binding import bind
-from sim_eval.datasets.health import read_info
-from sim_eval.datasets.recording import Recording, task_text
-from sim_eval.datasets.source import locate
 
 DROID = embodiments.get("droid")
 

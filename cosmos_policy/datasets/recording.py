@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from cosmos_policy.datasets.binding import Binding
+from cosmos_policy.datasets.source import DatasetSource
 from cosmos_policy.errors import Failure, UsageError
 from embodiments import Trajectory
-from sim_eval.datasets.binding import Binding
-from sim_eval.datasets.source import DatasetSource
 
 #: DROID writes its three annotations of an episode into one task text, with this between them.
 TASK_SEPARATOR = " | "

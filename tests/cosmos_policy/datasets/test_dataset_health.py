@@ -5,9 +5,9 @@ import json
 import pandas
 import pytest
 
+from cosmos_policy.datasets.health import check_files, check_health, read_info
+from cosmos_policy.datasets.source import fingerprint, locate
 from cosmos_policy.errors import UsageError
-from sim_eval.datasets.health import check_files, check_health, read_info
-from sim_eval.datasets.source import fingerprint, locate
 
 
 def examine(dataset, episodes=(0,)) -> None:

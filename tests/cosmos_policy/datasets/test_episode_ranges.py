@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cosmos_policy.datasets.episodes import parse_episodes
 from cosmos_policy.errors import UsageError
-from sim_eval.datasets.episodes import parse_episodes
 
 
 @pytest.mark.parametrize(
