@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import metadata
@@ -11,9 +12,11 @@ from types import ModuleType
 from typing import Any
 
 from cosmos_policy.calls import forward_dynamics, inverse_dynamics, policy
+from cosmos_policy.calls.examples import EXAMPLES
 from cosmos_policy.calls.job import Habits, find_embodiment
 from cosmos_policy.checkpoints import Checkpoint, embodiment_for
 from cosmos_policy.engine.request import Engine
+from cosmos_policy.errors import UsageError
 from cosmos_policy.types import (
     ActionChunk,
     ForwardDynamicsRequest,
@@ -26,6 +29,9 @@ from cosmos_policy.world_action_model import ModelInfo, WorldActionModel
 from embodiments import Embodiment
 
 logger = logging.getLogger(__name__)
+CALLS = {"policy": policy, "inverse_dynamics": inverse_dynamics, "forward_dynamics": forward_dynamics}
+#: the first round compiles and chooses kernels, the second records graphs, the third shows that both are done
+WARM_UP_ROUNDS = 3
 REPORTED_LIBRARIES = ("cosmos-policy", "torch", "diffusers", "transformers", "numpy", "lerobot")
 
 
@@ -51,6 +57,31 @@ class LocalModel(WorldActionModel):
     def sampling_for(self, embodiment: Any, sampling: Sampling | None = None) -> Sampling:
         """`sampling` with every None filled in, as a call with this embodiment would run."""
         return self._habits.sampling_for(self._embodiment(embodiment), sampling or Sampling())
+
+    def warm_up(
+        self,
+        embodiment: Any,
+        calls: Sequence[str] = ("policy",),
+        batch_sizes: Sequence[int] = (1,),
+        sampling: Sampling | None = None,
+        chunk_size: int | None = None,
+    ) -> float:
+        """Run made-up requests until every kernel they need is chosen, compiled and recorded; returns the seconds.
+
+        embodiment: the robot that will ask. calls: of ``EXAMPLES``. batch_sizes: requests at once. sampling,
+        chunk_size: as in the requests that will come.
+        """
+        unknown = [call for call in calls if call not in EXAMPLES]
+        if unknown:
+            raise UsageError(f"warm_up knows the calls {', '.join(EXAMPLES)}, not {', '.join(unknown)}.")
+        started_s = time.perf_counter()
+        robot = self._embodiment(embodiment)
+        for call in calls:
+            for size in batch_sizes:
+                made = [EXAMPLES[call](robot, seed, sampling or Sampling(), chunk_size) for seed in range(size)]
+                for _ in range(WARM_UP_ROUNDS):
+                    self._run(CALLS[call], made)
+        return time.perf_counter() - started_s
 
     def close(self) -> None:
         """Drop the weights."""

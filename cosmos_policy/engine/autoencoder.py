@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import wraps
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -10,12 +12,17 @@ from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import patchify, unpatchify
 
 from cosmos_policy.engine.causal_video import Segment, decode_segment, encode_segment
+from cosmos_policy.engine.graphs import Graphs
 from cosmos_policy.engine.operations import Operations
 from cosmos_policy.errors import UsageError
 
-#: pixels of video that one pass may hold for each byte of memory it may use: the widest activation of Wan 2.2's
-#: decoder holds 512 numbers for every 2 x 2 pixels, and about six of that size live at once
-BYTES_PER_PIXEL = 512 // 4 * 6
+#: numbers that a pass holds for every pixel of video: the widest activation of Wan 2.2's decoder has 512 numbers for
+#: every 2 x 2 pixels, and about six of that size live at once
+NUMBERS_PER_PIXEL = 512 // 4 * 6
+
+
+#: frame sizes whose encoding is recorded
+KEPT_GRAPHS = 4
 
 
 def _measured_kernels(method):
@@ -40,13 +47,14 @@ class Autoencoder:
                 'run this one with engine="diffusers".'
             )
         self.vae, self._operations = vae, operations
-        self._pixels = memory_bytes // (BYTES_PER_PIXEL * vae.dtype.itemsize)
+        self._pixels = memory_bytes // (NUMBERS_PER_PIXEL * vae.dtype.itemsize)
         shape = (1, -1, 1, 1, 1)
         like = {"dtype": vae.dtype, "device": vae.device}
+        self._graphs = Graphs(vae.device, KEPT_GRAPHS)
         self._mean = torch.tensor(vae.config.latents_mean, dtype=vae.dtype).view(shape).to(**like)
         self._inverse_std = (1.0 / torch.tensor(vae.config.latents_std, dtype=vae.dtype)).view(shape).to(**like)
         if vae.device.type == "cuda":
-            vae.to(memory_format=torch.channels_last_3d)
+            _channels_last(vae)
 
     @_measured_kernels
     @torch.no_grad()
@@ -55,11 +63,17 @@ class Autoencoder:
         pixels = torch.from_numpy(np.ascontiguousarray(frames))
         if self.vae.device.type == "cuda":
             pixels = pixels.pin_memory()
-        pixels = pixels.to(self.vae.device, non_blocking=True).permute(0, 4, 1, 2, 3)
+        pixels = pixels.to(self.vae.device, non_blocking=True)
+        if pixels.shape[:2] == (1, 1):  # what every action waits for: too short to launch kernel by kernel
+            return self._graphs.run(pixels.shape, self._encode, pixels)
+        return self._encode(pixels)
+
+    def _encode(self, pixels: torch.Tensor) -> torch.Tensor:
         # float32 first, as diffusers' pipeline does, then the autoencoder's own dtype
-        x = patchify((pixels.float() / 127.5 - 1.0).to(self.vae.dtype), self.vae.config.patch_size or 1)
+        x = (pixels.permute(0, 4, 1, 2, 3).float() / 127.5 - 1.0).to(self.vae.dtype)
+        x = patchify(x, self.vae.config.patch_size or 1)
         parts = []
-        for start, stop, segment in self._segments(pixels.shape, pixels.shape[2], 4):
+        for start, stop, segment in self._segments(pixels.shape[0], *pixels.shape[2:4], pixels.shape[1], 4):
             parts.append(encode_segment(self.vae.encoder, self._fast(x[:, :, start:stop]), segment))
         moments = self.vae.quant_conv(torch.cat(parts, dim=2))
         return ((moments.chunk(2, dim=1)[0] - self._mean) * self._inverse_std).float()
@@ -72,30 +86,36 @@ class Autoencoder:
         z = self.vae.post_quant_conv(z)
         parts = []
         cell = self.vae.config.scale_factor_spatial
-        size = (z.shape[0], 3, 0, z.shape[3] * cell, z.shape[4] * cell)
-        for start, stop, segment in self._segments(size, z.shape[2], 1):
+        for start, stop, segment in self._segments(z.shape[0], z.shape[3] * cell, z.shape[4] * cell, z.shape[2], 1):
             decoded = decode_segment(self.vae.decoder, self._fast(z[:, :, start:stop]), segment)
             parts.append(_to_bytes(unpatchify(decoded, self.vae.config.patch_size or 1)))
         return torch.cat(parts, dim=1)
 
-    def _segments(self, shape, steps: int, stride: int):
-        """(start, stop, segment) over `steps` frames: the first alone counts 1, further ones go by `stride`.
+    def _segments(
+        self, batch: int, height: int, width: int, frames: int, stride: int
+    ) -> Iterator[tuple[int, int, Segment]]:
+        """(start, stop, segment) over `frames` of `height` x `width` pixels, as many at a time as memory allows.
 
-        stride: 4 video frames while encoding, 1 latent frame (4 video frames) while decoding.
+        stride: frames that make one latent frame: 4 while encoding (but the first is alone), 1 while decoding.
         """
-        frame_pixels = 4 * shape[0] * shape[3] * shape[4]
-        length = max(self._pixels // frame_pixels, 1) * stride
+        latent_frames = max(self._pixels // (4 * batch * height * width), 1)
+        cuts = [0, *range(1 + stride * (latent_frames - 1) or 1, frames, stride * latent_frames), frames]
         segment = Segment(self._operations)
-        start = 0
-        while start < steps:
-            stop = min((1 if start == 0 else start) + length - (stride if start == 0 and length > stride else 0), steps)
-            segment.first, segment.last = start == 0, stop == steps
+        for start, stop in pairwise(cuts):
+            segment.first, segment.last = start == 0, stop == frames
             yield start, stop, segment
-            start = stop
 
     def _fast(self, x: torch.Tensor) -> torch.Tensor:
         """In the memory order that tensor cores want."""
         return x.contiguous(memory_format=torch.channels_last_3d) if x.is_cuda else x
+
+
+def _channels_last(network: torch.nn.Module) -> None:
+    """Convolution weights in the memory order that tensor cores want."""
+    orders = {5: torch.channels_last_3d, 4: torch.channels_last}
+    for module in network.modules():
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.Conv3d)):
+            module.weight.data = module.weight.data.contiguous(memory_format=orders[module.weight.ndim])
 
 
 def _to_bytes(pixels: torch.Tensor) -> torch.Tensor:

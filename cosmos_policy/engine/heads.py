@@ -30,10 +30,10 @@ class Heads:
         """
         network = self._network
         hidden = timestep.new_empty(len(batch.noisy), timestep.shape[1])
-        hidden[batch.video_tokens] = network.proj_in(video.to(self._dtype))
+        hidden[batch.frame.video_tokens] = network.proj_in(video.to(self._dtype))
         if len(rows):
             projected = self._by_domain(network.action_proj_in, rows.to(self._dtype), _domains(batch))
-            hidden[batch.row_tokens] = projected + network.action_modality_embed
+            hidden[batch.frame.row_tokens] = projected + network.action_modality_embed
         return hidden + batch.noisy.to(self._dtype) * timestep
 
     def video_velocity(self, hidden: torch.Tensor) -> torch.Tensor:

@@ -115,7 +115,7 @@ class Layout:
         right = self.patch_columns * patch - self.latent_width
         padded = torch.nn.functional.pad(latents[0], (0, right, 0, down))
         cut = padded.unflatten(2, (self.patch_rows, patch)).unflatten(4, (self.patch_columns, patch))
-        return cut.permute(1, 2, 4, 3, 5, 0).reshape(self.video_tokens, self.patch_width)
+        return cut.permute(1, 2, 4, 3, 5, 0).reshape(-1, self.patch_width)
 
     def to_latents(self, tokens: torch.Tensor) -> torch.Tensor:
         """The inverse of :meth:`to_tokens`."""

@@ -11,9 +11,10 @@ import torch
 
 from cosmos_policy.engine.attention import choose_attention
 from cosmos_policy.engine.autoencoder import Autoencoder
-from cosmos_policy.engine.batch import Batch, make_batch
+from cosmos_policy.engine.batch import Batch, framer, make_batch
 from cosmos_policy.engine.capabilities import autoencoder_bytes, check_fp8, choose_operations
-from cosmos_policy.engine.denoiser import Denoiser, Plan
+from cosmos_policy.engine.denoiser import Denoiser, Plan, Prompts
+from cosmos_policy.engine.graphs import Graphs
 from cosmos_policy.engine.guidance import check_guidance, is_guided
 from cosmos_policy.engine.heads import Heads
 from cosmos_policy.engine.layout import Layout, layout_of
@@ -24,7 +25,7 @@ from cosmos_policy.engine.solver import Schedule, Solver
 from cosmos_policy.engine.stopwatch import Stopwatch
 from cosmos_policy.engine.stream import Stream, take_layers
 from cosmos_policy.engine.text import prompt_token_ids
-from cosmos_policy.engine.text_cache import TextCache, TextMemory
+from cosmos_policy.engine.text_cache import TextCache
 from cosmos_policy.engine.text_tower import TextTower
 from cosmos_policy.engine.weights import Parts
 
@@ -33,6 +34,9 @@ logger = logging.getLogger(__name__)
 #: bytes of prompts' keys and values that are kept: some forty prompts of Nano
 TEXT_CACHE_BYTES = 2 << 30
 TOKENS_PER_PASS = 16384
+#: steps of at most so many tokens are recorded as CUDA graphs; larger ones keep the GPU busy without
+RECORDED_TOKENS = 2048
+KEPT_GRAPHS = 8
 
 
 class NativeEngine:
@@ -64,6 +68,9 @@ class NativeEngine:
         layers = placement.video_layers(take_layers(network, fp8))
         stream = Stream(layers, network.norm_moe_gen.weight.data, config.rms_norm_eps, attention, operations)
         self._heads = Heads(network, dtype)
+        self._frame = framer(device)
+        self._graphs = Graphs(device, KEPT_GRAPHS)
+        self._streamed = offload == "layers"
         self._denoiser = Denoiser(network, self._heads, stream, TOKENS_PER_PASS)
         self._autoencoder = Autoencoder(parts.vae, operations, autoencoder_bytes(device))
         self._solver = Solver(parts.scheduler, parts.native_flow)
@@ -91,7 +98,7 @@ class NativeEngine:
     def close(self) -> None:
         """Drop the weights."""
         self.texts.clear()
-        self._parts = self._denoiser = self._autoencoder = self._heads = self.texts = None
+        self._parts = self._denoiser = self._autoencoder = self._heads = self.texts = self._graphs = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -99,15 +106,15 @@ class NativeEngine:
         self, requests: list[EngineRequest], layouts: list[Layout], schedule: Schedule
     ) -> list[EngineResult]:
         watch = Stopwatch(self.device)
-        texts, negatives = self._read_prompts(requests, schedule)
+        prompts = self._read_prompts(requests, schedule)
         watch.mark("text")
         known = self._encode(requests, layouts)
-        batch = make_batch(requests, layouts, known, self.device)
+        batch = make_batch(requests, layouts, self._frame(tuple(layouts)), known, self.device)
         watch.mark("encode")
-        video, rows = self._denoise(batch, schedule, texts, negatives, watch)
+        video, rows = self._denoise(batch, schedule, prompts, watch)
         films = self._decode(batch, video)
         watch.mark("decode")
-        answers = rows.cpu().numpy() if len(rows) else np.zeros((0, self._grid.action_width), np.float32)
+        answers = rows.cpu().numpy()
         films = {place: film.cpu().numpy() for place, film in films.items()}
         watch.mark("transfer")
         timing, step_ms = watch.read()
@@ -120,9 +127,7 @@ class NativeEngine:
             start += layout.rows
         return results
 
-    def _read_prompts(
-        self, requests: list[EngineRequest], schedule: Schedule
-    ) -> tuple[list[TextMemory], list[TextMemory | None]]:
+    def _read_prompts(self, requests: list[EngineRequest], schedule: Schedule) -> Prompts:
         """The prompts' memories, and the negative prompts' of the requests that are guided at any step."""
         texts, negatives = [], []
         for request in requests:
@@ -134,7 +139,7 @@ class NativeEngine:
                     continue
                 ids = prompt_token_ids(self._parts.tokenizer, prompt, self._parts.system_prompt, image)
                 memories.append(self.texts.get(ids))
-        return texts, negatives
+        return Prompts(texts, negatives)
 
     def _encode(self, requests: list[EngineRequest], layouts: list[Layout]) -> list[torch.Tensor | None]:
         """The known frames' latents, cut to the content; frames of one shape go through together."""
@@ -149,46 +154,41 @@ class NativeEngine:
                 known[place] = latent[..., : layouts[place].latent_height, : layouts[place].latent_width]
         return known
 
-    def _denoise(self, batch: Batch, schedule: Schedule, texts, negatives, watch: Stopwatch):
+    def _denoise(self, batch: Batch, schedule: Schedule, prompts: Prompts, watch: Stopwatch):
         """The final video tokens and action rows."""
         pairs = zip(batch.layouts, batch.requests, strict=True)
-        noise = [draw_noise(layout, request.seed) for layout, request in pairs]
-        video = torch.cat([part[0] for part in noise]).to(self.device, non_blocking=True)
-        rows = torch.cat([part[1] for part in noise]).to(self.device, non_blocking=True)
-        steps = len(schedule.timesteps)
-        split = video.numel()
-        history = torch.empty(steps + 1, split + rows.numel(), device=self.device)
-        history[0, :split], history[0, split:] = video.flatten(), rows.flatten()
-        live = torch.cat([batch.live_video.flatten(), batch.live_rows.flatten()])
-        clean = torch.cat([batch.clean_video.flatten(), batch.clean_rows.flatten()])
-        state = torch.where(live > 0, history[0], clean)
-        plans: dict[tuple, Plan] = {}
-        watch.mark("prepare noise")
+        noise = batch.join([draw_noise(layout, request.seed, self.device) for layout, request in pairs])
+        history = noise.new_empty(len(schedule.timesteps) + 1, len(noise))
+        history[0] = noise
+        live = batch.frame.live
+        state = torch.where(live, noise, batch.clean)
+        watch.mark("noise")
         for step, timestep in enumerate(schedule.timesteps):
-            plan = self._plan(batch, texts, negatives, step, schedule, plans)
-            velocities = self._denoiser.velocities(
-                state[:split].view_as(video),
-                state[split:].view_as(rows),
-                batch,
-                plan,
-                self._heads.embed_timestep(timestep, self.device),
-            )
-            history[step + 1, :split], history[step + 1, split:] = (part.flatten() for part in velocities)
-            state = torch.where(live > 0, schedule.advance(step, history[: step + 2]), clean)
+            plan = self._plan(batch, prompts, step, schedule)
+            embedding = self._heads.embed_timestep(timestep, self.device)
+            history[step + 1] = self._velocity(batch, plan, prompts, state, embedding)
+            state = torch.where(live, schedule.advance(step, history[: step + 2]), batch.clean)
             watch.mark("step")
-        return state[:split].view_as(video), state[split:].view_as(rows)
+        return batch.split(state)
 
-    def _plan(self, batch: Batch, texts, negatives, step: int, schedule: Schedule, plans: dict[tuple, Plan]) -> Plan:
-        """The step's plan; steps that compute the same share it."""
-        timestep = schedule.timesteps[step]
-        guided = tuple(is_guided(request.sampling, step, timestep) for request in batch.requests)
+    def _velocity(self, batch: Batch, plan: Plan, prompts: Prompts, state, embedding) -> torch.Tensor:
+        """The flat velocity of the flat `state`; recorded where launching kernels would take longer than they do."""
+
+        def compute(state: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
+            return batch.join([self._denoiser.velocities(*batch.split(state), batch, plan, prompts, embedding)])
+
+        if plan.tokens > RECORDED_TOKENS or self._streamed:
+            return compute(state, embedding)
+        key = (plan, batch.frame, *prompts.texts, *prompts.negatives)
+        return self._graphs.run(key, compute, state, embedding)
+
+    def _plan(self, batch: Batch, prompts: Prompts, step: int, schedule: Schedule) -> Plan:
+        guided = [is_guided(request.sampling, step, schedule.timesteps[step]) for request in batch.requests]
         # The last step's video velocity moves nothing but the video.
         last = step == len(schedule.timesteps) - 1
-        videos = tuple(request.video or not last for request in batch.requests)
-        key = (guided, videos)
-        if key not in plans:
-            plans[key] = self._denoiser.plan(batch, texts, negatives, guided, videos)
-        return plans[key]
+        videos = [request.video or not last for request in batch.requests]
+        lengths = [[0 if text is None else text.tokens for text in side] for side in (prompts.texts, prompts.negatives)]
+        return self._denoiser.plan(batch, *lengths, guided, videos)
 
     def _decode(self, batch: Batch, video: torch.Tensor) -> dict[int, torch.Tensor]:
         """request -> uint8 frames [T + 1, H, W, 3] on the device, of those who want them."""

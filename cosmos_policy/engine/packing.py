@@ -9,17 +9,20 @@ from itertools import groupby
 import torch
 
 from cosmos_policy.engine.layout import Layout
-from cosmos_policy.engine.text_cache import TextMemory
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Branch:
-    """One request under one prompt. request: its place in the batch. guided_by: "prompt" or "negative"."""
+    """One request under one prompt.
+
+    request: its place in the batch. negative: whether under its negative prompt. text_tokens: of that prompt.
+    first_needed: the first of its tokens that is read after the last layer.
+    """
 
     request: int
     negative: bool
     layout: Layout
-    text: TextMemory
+    text_tokens: int
     first_needed: int
 
 
@@ -27,21 +30,18 @@ class Branch:
 class Run:
     """Neighbouring branches of equal lengths, attended in one call.
 
-    count: branches. tokens, text_tokens: of each. texts: their memories. start: the first one's first token in the
+    first, count: which branches of the pack. tokens, text_tokens: of each. start: the first one's first token in the
     packed stream; key_start: its first row in the attention's buffers, where its text stands before its tokens.
     needed: of each, the tokens from here to the end are read after the last layer.
     """
 
-    texts: tuple[TextMemory, ...]
+    first: int
+    count: int
     tokens: int
     text_tokens: int
     start: int
     key_start: int
     needed: int
-
-    @property
-    def count(self) -> int:
-        return len(self.texts)
 
     @property
     def stop(self) -> int:
@@ -54,7 +54,7 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """A packed stream of branches: everything about it that no step changes.
+    """A packed stream of branches: everything about it that neither a step nor the words of a prompt change.
 
     table: float32 [tokens, 2 * head size], rotary cosines and sines. slots: int64 [tokens], rows in the attention's
     buffers. key_rows: how many rows those have. needed: int64, the packed tokens that are read after the last layer.
@@ -77,9 +77,10 @@ def pack(branches: Sequence[Branch], transformer, device: torch.device) -> Pack:
     runs, tables, slots, needed = [], {}, [], []
     start = key_start = 0
     for (tokens, text_tokens, first), group in groupby(
-        branches, key=lambda branch: (branch.layout.tokens, branch.text.tokens, branch.first_needed)
+        branches, key=lambda branch: (branch.layout.tokens, branch.text_tokens, branch.first_needed)
     ):
-        run = Run(tuple(branch.text for branch in group), tokens, text_tokens, start, key_start, first)
+        begun = runs[-1].first + runs[-1].count if runs else 0
+        run = Run(begun, len(list(group)), tokens, text_tokens, start, key_start, first)
         runs.append(run)
         for index in range(run.count):
             row = key_start + index * (text_tokens + tokens) + text_tokens
@@ -87,12 +88,12 @@ def pack(branches: Sequence[Branch], transformer, device: torch.device) -> Pack:
             needed.append(torch.arange(start + index * tokens + first, start + (index + 1) * tokens))
         start, key_start = run.stop, run.key_stop
     for branch in branches:
-        if (branch.layout, branch.text.tokens) not in tables:
-            tables[branch.layout, branch.text.tokens] = _rotary(branch, transformer, device)
+        if (branch.layout, branch.text_tokens) not in tables:
+            tables[branch.layout, branch.text_tokens] = _rotary(branch, transformer, device)
     return Pack(
         branches=tuple(branches),
         runs=tuple(runs),
-        table=torch.cat([tables[branch.layout, branch.text.tokens] for branch in branches]),
+        table=torch.cat([tables[branch.layout, branch.text_tokens] for branch in branches]),
         slots=torch.cat(slots).to(device, non_blocking=True),
         key_rows=key_start,
         needed=torch.cat(needed).to(device, non_blocking=True),
@@ -100,7 +101,7 @@ def pack(branches: Sequence[Branch], transformer, device: torch.device) -> Pack:
 
 
 def _rotary(branch: Branch, transformer, device: torch.device) -> torch.Tensor:
-    positions = branch.layout.positions(branch.text.tokens, transformer.config).to(device)
+    positions = branch.layout.positions(branch.text_tokens, transformer.config).to(device)
     cos, sin = transformer.rotary_emb(positions[:, None], device, torch.float32)
     return torch.cat([cos[0], sin[0]], dim=-1)
 

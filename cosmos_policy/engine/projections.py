@@ -53,6 +53,13 @@ class Projection(_Tensors):
     def __call__(self, x: Activation) -> torch.Tensor:
         return functional.linear(x, self.weight, self.bias)
 
+    def add_to(self, total: torch.Tensor, x: Activation) -> bool:
+        """Add the result to `total` in place, rounding once. False where that is not possible: nothing was done."""
+        if self.bias is not None:
+            return False
+        total.addmm_(x, self.weight.T)
+        return True
+
 
 class Fp8Projection(_Tensors):
     """The same in 8-bit floating point: one scale for each row of the input and for each output.
@@ -81,6 +88,9 @@ class Fp8Projection(_Tensors):
             use_fast_accum=True,
         )
 
+    def add_to(self, total: torch.Tensor, x: Activation) -> bool:
+        return False
+
 
 class ModuleProjection:
     """Modules that some quantiser put in the place of linear layers (official fp8 checkpoints): called as they are."""
@@ -95,6 +105,9 @@ class ModuleProjection:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([part(x) for part in self._parts], dim=-1) if len(self._parts) > 1 else self._parts[0](x)
+
+    def add_to(self, total: torch.Tensor, x: torch.Tensor) -> bool:
+        return False
 
 
 AnyProjection = Projection | Fp8Projection | ModuleProjection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from cosmos_policy.engine.attention import Attention
 from cosmos_policy.engine.operations import Heads, Operations
 from cosmos_policy.engine.packing import Pack
 from cosmos_policy.engine.projections import AnyProjection, Fp8Projection, Projection, fuse_linears
+from cosmos_policy.engine.text_cache import TextMemory
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,28 +86,33 @@ class Stream:
         self.layers, self._final_norm, self._eps = layers, final_norm, eps
         self._attention, self._operations = attention, operations
 
-    def run(self, hidden: torch.Tensor, pack: Pack) -> torch.Tensor:
-        """hidden: [tokens, hidden size], packed. Returns the needed tokens [needed, hidden size], normalised."""
+    def run(self, hidden: torch.Tensor, pack: Pack, texts: Sequence[TextMemory]) -> torch.Tensor:
+        """hidden: [tokens, hidden size], packed, and overwritten. texts: of each branch. Returns the needed tokens
+        [needed, hidden size], normalised."""
         heads, operations = self.layers[0].heads, self._operations
         buffer = hidden.new_empty(2, pack.key_rows, heads.kv_count, heads.size)
         keys, values = buffer[0], buffer[1]
         last = len(self.layers) - 1
-        update = None
+        normed = operations.norm(hidden, self.layers[0].first_norm, self._eps, self.layers[0].qkv.fp8)
         for index, layer in enumerate(self.layers):
-            fp8 = layer.qkv.fp8
-            if update is None:
-                normed = operations.norm(hidden, layer.first_norm, self._eps, fp8)
-            else:
-                hidden, normed = operations.add_norm(hidden, update, layer.first_norm, self._eps, fp8)
-            _place_text(pack, index, keys, values)
+            _place_text(pack, texts, index, keys, values)
             query = operations.rotate_heads(layer.qkv(normed), layer.heads, pack.table, pack.slots, keys, values)
             attended = self._attend(query, keys, values, pack, only_needed=index == last)
             if index == last:
                 hidden = hidden.index_select(0, pack.needed)
-            update = layer.out(self._operations.quantize(attended) if layer.out.fp8 else attended)
-            hidden, normed = operations.add_norm(hidden, update, layer.second_norm, self._eps, layer.up.fp8)
-            update = layer.down(operations.gate(layer.up(normed), layer.gated, layer.down.fp8))
-        return operations.add_norm(hidden, update, self._final_norm, self._eps, False)[1]
+            if layer.out.fp8:
+                attended = operations.quantize(attended)
+            hidden, normed = self._add(hidden, layer.out, attended, layer.second_norm, layer.up.fp8)
+            gated = operations.gate(layer.up(normed), layer.gated, layer.down.fp8)
+            after = self._final_norm if index == last else self.layers[index + 1].first_norm
+            hidden, normed = self._add(hidden, layer.down, gated, after, index != last and layer.qkv.fp8)
+        return normed
+
+    def _add(self, hidden, projection: AnyProjection, x, norm: torch.Tensor, fp8: bool):
+        """Add a projection of `x` to `hidden`, inside the product where it can be; and the norm of the sum."""
+        if projection.add_to(hidden, x):
+            return hidden, self._operations.norm(hidden, norm, self._eps, fp8)
+        return self._operations.add_norm(hidden, projection(x), norm, self._eps, fp8)
 
     def _attend(self, query, keys, values, pack: Pack, only_needed: bool) -> torch.Tensor:
         """[tokens, heads, size] -> [tokens or needed tokens, heads * size], run by run."""
@@ -120,14 +126,15 @@ class Stream:
         return attended[0] if len(attended) == 1 else torch.cat(attended)
 
 
-def _place_text(pack: Pack, layer: int, keys: torch.Tensor, values: torch.Tensor) -> None:
+def _place_text(pack: Pack, texts: Sequence[TextMemory], layer: int, keys: torch.Tensor, values: torch.Tensor) -> None:
     """Copy the texts' keys and values of one layer in front of each branch's tokens."""
     for run in pack.runs:
-        same = all(text is run.texts[0] for text in run.texts)
+        own = texts[run.first : run.first + run.count]
+        same = all(text is own[0] for text in own)
         for buffer, part in ((keys, "keys"), (values, "values")):
             rows = buffer[run.key_start : run.key_stop].unflatten(0, (run.count, -1))[:, : run.text_tokens]
             if same:
-                rows.copy_(getattr(run.texts[0], part)[layer])
+                rows.copy_(getattr(own[0], part)[layer])
             else:
-                for row, text in zip(rows, run.texts, strict=True):
+                for row, text in zip(rows, own, strict=True):
                     row.copy_(getattr(text, part)[layer])
