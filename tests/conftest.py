@@ -10,6 +10,8 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+pytest_plugins = ["droid_recordings"]
+
 TESTS = Path(__file__).parent
 GOLDEN = Path(os.environ.get("COSMOS_POLICY_GOLDEN", TESTS / "golden"))
 SHARED_DATA = TESTS.parent.parent / "shared" / "data"
