@@ -133,12 +133,15 @@ def main() -> None:
             "server_grew_mib": grown / 2**20,
         }
         outcomes = dict(attack.outcomes.most_common())
+        for entry in server.log:
+            if "exception" in entry:
+                print(entry["exception"])
     print(json.dumps({**figures, "outcomes": outcomes}, indent=None if options.json else 2))
 
 
 def _storm(attack: Attack, messages: int) -> None:
     """About `messages` messages, in equal parts of each kind."""
-    each = max(1, messages // 6)
+    each = max(1, -(-messages // 6))
     key = st.sampled_from(attack.keys)
 
     def throw(send, **strategies) -> None:

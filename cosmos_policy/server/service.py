@@ -73,6 +73,8 @@ class Service:
         self.sessions = Sessions(settings.seed, settings.limits.sessions, settings.limits.session_idle_s)
         self.worker = Supervisor(settings, self.metrics)
         self.scheduler = Scheduler(self.worker, settings.scheduling, self.metrics)
+        self.connections = 0
+        """Open WebSocket connections."""
         self._closers: list[Callable[[], Awaitable[None]]] = []
         self._state_fields = {field.name: field for field in required_state(self.embodiment)}
 
@@ -86,6 +88,11 @@ class Service:
     def at_close(self, closer: Callable[[], Awaitable[None]]) -> None:
         """`closer` is awaited when the server ends: a dialect that keeps something gives it back there."""
         self._closers.append(closer)
+
+    def count_connection(self, change: int) -> None:
+        """A WebSocket connection came (+1) or went (-1)."""
+        self.connections += change
+        self.metrics.connections.set(self.connections)
 
     async def close(self) -> None:
         """Finish or refuse what runs, then end the worker."""

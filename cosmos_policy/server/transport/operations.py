@@ -55,7 +55,6 @@ def routes(service: Service) -> APIRouter:
     @router.get("/state")
     async def state() -> dict[str, Any]:
         """What the page shows."""
-        metrics = service.metrics
         return {
             "worker": service.worker.state,
             "restarts": service.worker.restarts,
@@ -63,7 +62,7 @@ def routes(service: Service) -> APIRouter:
             "queue": service.scheduler.depth,
             "running": service.scheduler.running,
             "sessions": len(service.sessions),
-            "connections": int(metrics.connections._value.get()),
+            "connections": service.connections,
         }
 
     @router.get("/metrics", response_class=PlainTextResponse)

@@ -44,12 +44,11 @@ class Conversation(ABC):
 
 async def hold(websocket: WebSocket, conversation: Conversation, service: Service) -> None:
     """Serve one connection until either side ends it. What it still waits for is then not computed."""
-    open_connections = service.metrics.connections
-    if open_connections._value.get() >= service.settings.limits.connections:
+    if service.connections >= service.settings.limits.connections:
         await websocket.close(TRY_AGAIN_LATER, "the server has as many connections as it takes")
         return
     await websocket.accept()
-    open_connections.inc()
+    service.count_connection(+1)
     answers: asyncio.Queue[asyncio.Task | None] = asyncio.Queue(service.settings.limits.in_flight)
     writer = asyncio.create_task(_write(websocket, answers))
     reader = asyncio.create_task(_read(websocket, conversation, answers))
@@ -67,7 +66,7 @@ async def hold(websocket: WebSocket, conversation: Conversation, service: Servic
             if (task := answers.get_nowait()) is not None:
                 task.cancel()
         await asyncio.gather(reader, writer, return_exceptions=True)
-        open_connections.dec()
+        service.count_connection(-1)
         conversation.closed()
 
 

@@ -53,7 +53,7 @@ def test_the_client_works_on_python_3_10(server, tmp_path):
     """In an environment with the client's libraries only."""
     uv = shutil.which("uv") or str(shutil.which("uv", path=f"{sys.base_prefix}/bin"))
     python = tmp_path / "env" / "bin" / "python"
-    here = [shutil.which("python3.10"), *Path(sys.base_prefix).parent.glob("3.10*/bin/python3.10")]
+    here = [*Path(sys.base_prefix).parent.glob("3.10*/bin/python3.10"), shutil.which("python3.10")]
     interpreter = next((str(found) for found in here if found), "3.10")
     libraries = ["numpy", "scipy", "pydantic", "pyyaml", "msgpack", "websockets", "httpx"]
     for step in (
