@@ -21,7 +21,7 @@ def episodes(tmp_path_factory):
     return write_prepared_episodes(tmp_path_factory.mktemp("episodes"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings_for(episodes):
     """Keyword arguments -> settings of a short run on the drawn episodes, in plain values."""
 
