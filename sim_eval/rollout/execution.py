@@ -64,32 +64,39 @@ class ChunkExecution:
 
     def __init__(self, timing: Timing, ask: Ask) -> None:
         self._timing, self._ask = timing, ask
-        self._step = self._requested_at = self.chunks_asked = 0
-        self._coming: ActionChunk | None = None
-        self._active: ActionChunk | None = None
-        self._start = 0
-        """Control step that row 0 of the active chunk is meant for."""
+        self.chunks_asked = 0
+        self._step = self._next_request = 0
+        self._coming: tuple[ActionChunk, int] | None = None
+        """The chunk that is being computed, and the step it was asked for at."""
+        self._active: tuple[ActionChunk, int] | None = None
+        """The chunk that is executed, and the step that its row 0 is meant for."""
 
     @property
     def asks_now(self) -> bool:
         """Whether the coming :meth:`step` asks for a chunk, and so looks at the world."""
-        return self._step == self._requested_at
+        return self._step == self._next_request
 
     def step(self) -> tuple[ActionChunk, int] | None:
         """The chunk and its row for this control step; None while the first one is on its way."""
+        self._receive()
         if self.asks_now:
-            self._coming = self._ask(self.chunks_asked, self._running_meanwhile())
+            self._coming = self._ask(self.chunks_asked, self._running_meanwhile()), self._step
             self.chunks_asked += 1
-        if self._coming is not None and self._step == self._requested_at + self._timing.latency_steps:
-            self._start = self._requested_at if self._active is not None else self._step
-            self._active, self._coming = self._coming, None
-            self._requested_at = self._step + self._timing.period - self._timing.latency_steps
-        row = self._step - self._start
+            self._next_request += self._timing.period
+            self._receive()  # a chunk without latency is there at once
+        due = None if self._active is None else (self._active[0], self._step - self._active[1])
         self._step += 1
-        return None if self._active is None else (self._active, row)
+        return due
+
+    def _receive(self) -> None:
+        if self._coming is None or self._step < self._coming[1] + self._timing.latency_steps:
+            return
+        chunk, asked_at = self._coming
+        self._active = chunk, self._step if self._active is None else asked_at
+        self._coming = None
 
     def _running_meanwhile(self) -> np.ndarray | None:
         if self._active is None or not self._timing.prefix or not self._timing.latency_steps:
             return None
-        row = self._step - self._start
-        return self._active.unified[row : row + self._timing.latency_steps]
+        chunk, start = self._active
+        return chunk.unified[self._step - start : self._step - start + self._timing.latency_steps]

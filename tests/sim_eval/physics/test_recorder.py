@@ -1,15 +1,11 @@
-"""A recording is read back as it was written, failures leave no trace, and the command tells its errors."""
+"""A recording is read back as it was written, and failures leave no trace."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from cosmos_policy.errors import Failure, UsageError
-from sim_eval.physics.record_demo import record
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +33,7 @@ def test_recorded_frames_are_read_back(scene, frames, tmp_path):
     pytest.importorskip("lerobot", reason="lerobot is not installed (extra 'evaluation')")
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-    from sim_eval.physics.recorder import EpisodeRecorder
+    from sim_eval.physics.recording.recorder import EpisodeRecorder
 
     def broken():
         yield from frames[:5]
@@ -72,38 +68,9 @@ def test_videos_are_h264_and_the_info_is_complete(demo_folder):
 
 def test_a_folder_in_use_is_refused(scene, tmp_path):
     pytest.importorskip("lerobot", reason="lerobot is not installed (extra 'evaluation')")
-    from sim_eval.physics.recorder import EpisodeRecorder
+    from sim_eval.physics.recording.recorder import EpisodeRecorder
 
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="is not empty"):
         EpisodeRecorder(tmp_path, scene)
     assert (tmp_path / "notes.txt").read_text() == "mine"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--task", "juggle"], "no task is called 'juggle'"),
-        (["--robot", "r2d2"], "no simulated robot is called 'r2d2'"),
-        (["--width", "321"], "H.264 needs an even width and height"),
-    ],
-)
-def test_the_command_tells_wrong_use_with_exit_code_2(tmp_path, arguments, words):
-    result = run_command("--output", str(tmp_path / "set"), *arguments)
-    assert result.exit_code == 2
-    assert words in " ".join(result.output.split())
-    assert not (tmp_path / "set").exists()
-
-
-def test_the_command_without_lerobot_says_what_to_install(physics, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "lerobot.configs.video", None)
-    monkeypatch.delitem(sys.modules, "sim_eval.physics.recorder", raising=False)
-    result = run_command("--output", str(tmp_path / "set"), "--width", "32", "--height", "32")
-    assert result.exit_code == 1
-    assert "extra 'evaluation'" in " ".join(result.output.split())
-
-
-def run_command(*arguments: str):
-    app = typer.Typer()
-    app.command()(record)
-    return CliRunner().invoke(app, list(arguments))

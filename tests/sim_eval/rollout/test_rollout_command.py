@@ -1,0 +1,99 @@
+"""The command from start to report with the built-in random checkpoint, interrupted and picked up again."""
+
+import json
+
+import pytest
+import typer
+from scipy.stats import norm
+from typer.testing import CliRunner
+
+from cosmos_policy.errors import UsageError
+from sim_eval.cli.rollout import rollout
+from sim_eval.rollout.summary import summarise, wilson_interval
+
+ARGUMENTS = [
+    *("--embodiment", "droid_joint", "--checkpoint", "tiny", "--device", "cpu", "--image-size", "32x32"),
+    *("--time-limit-s", "0.8", "--latency-ms", "130", "--chunk-size", "12", "--videos", "1"),
+    *("--resolution-tier", "256", "--num-inference-steps", "1"),
+]
+
+
+def run_command(*arguments: str):
+    app = typer.Typer()
+    app.command()(rollout)
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture(scope="module")
+def finished(physics, tmp_path_factory):
+    pytest.importorskip("torch", reason="torch is not installed (extra 'model')")
+    import torch
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("rollout") / "run"
+    first = run_command("--output", str(folder), "--episodes", "1", *ARGUMENTS)
+    assert first.exit_code == 0, first.exception or first.output
+    results = folder / "results.jsonl"
+    kept = results.read_text()
+    results.write_text(kept + kept[: len(kept) // 2])  # killed while it wrote the second one
+    second = run_command("--output", str(folder), "--episodes", "2", "--json", *ARGUMENTS)
+    assert second.exit_code == 0, second.exception or second.output
+    assert results.read_text().startswith(kept), "what was done is not done again"
+    return folder, second
+
+
+def test_every_episode_is_there_once(finished):
+    folder, _ = finished
+    records = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    assert [record["episode"] for record in records] == [0, 1]
+    assert all(record["steps"] == 12 and not record["success"] for record in records)
+    assert "video" in records[0] and (folder / records[0]["video"]).stat().st_size > 500
+    assert "video" not in records[1]
+
+
+def test_the_summary_follows_from_the_results(finished):
+    folder, second = finished
+    run = json.loads((folder / "settings.json").read_text())
+    records = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summarise(run, records) == summary
+    assert json.loads(second.stdout[second.stdout.index("{") :]) == summary
+    assert (summary["episodes"], summary["successes"], summary["success_rate"]) == (2, 0, 0.0)
+    assert summary["execution"]["latency_steps"] == 2 and summary["time_to_success_s"] is None
+
+
+def test_the_page_says_that_the_weights_are_random_and_holds_the_film(finished):
+    page = (finished[0] / "report.html").read_text()
+    assert "weights of tiny are random" in page
+    assert "0 of 2 episodes" in page and page.count("data:video/mp4;base64,") == 1
+    assert "http://" not in page and "https://" not in page
+
+
+def test_other_settings_are_refused(finished):
+    result = run_command("--output", str(finished[0]), "--episodes", "2", "--seed", "5", *ARGUMENTS)
+    assert isinstance(result.exception, UsageError)
+    assert "holds a run with another setting" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--episodes", "0"], "--episodes is 0; expected at least 1"),
+        (["--chunk-size", "0"], "--chunk-size is 0"),
+        (["--embodiment", "umi"], "no simulated robot speaks the embodiment 'umi'"),
+        (["--execution-horizon", "40", "--chunk-size", "32", "--image-size", "32x32"], "is used up before the next"),
+    ],
+)
+def test_wrong_use_is_told(physics, tmp_path, arguments, words):
+    result = run_command("--output", str(tmp_path / "run"), *arguments)
+    assert isinstance(result.exception, UsageError), result.output
+    assert words in str(result.exception)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 20), (19, 20), (95, 100), (1, 1)])
+def test_the_interval_is_wilsons(successes, trials):
+    rate, z = successes / trials, norm.ppf(0.975)
+    centre = (rate + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * (rate * (1 - rate) / trials + z**2 / (4 * trials**2)) ** 0.5
+    assert wilson_interval(successes, trials) == pytest.approx((centre - half, centre + half), abs=1e-12)
