@@ -29,8 +29,10 @@ def merge(parts: Sequence[Path], output: Path) -> None:
 
 
 def _aggregate(folders: Sequence[Path], target: Path) -> Path:
+    import av
     from lerobot.datasets.aggregate import aggregate_datasets
 
+    av.logging.set_libav_level(av.logging.WARNING)  # joining videos is told file by file otherwise
     names = [f"cosmos-policy/{folder.name}" for folder in folders]
     with contextlib.redirect_stderr(io.StringIO()):  # its progress bars; what goes wrong is raised
         aggregate_datasets(names, f"cosmos-policy/{target.name}", roots=list(folders), aggr_root=target)

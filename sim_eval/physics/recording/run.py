@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,9 +85,18 @@ def _attempts(settings: RecordingSettings, done: dict[int, dict[str, Any]], work
                 return
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
-                del running[future]
-                yield future.result()
+                yield _result(future, running.pop(future))
             _require_progress(settings, done)
+
+
+def _result(future: Future, attempt: int) -> dict[str, Any]:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise Failure(
+            f"a process that recorded died (attempt {attempt}; out of memory, or killed): the same command goes on, "
+            "with fewer --workers if memory was short"
+        ) from None
 
 
 def _require_progress(settings: RecordingSettings, done: dict[int, dict[str, Any]]) -> None:
