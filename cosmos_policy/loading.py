@@ -52,10 +52,8 @@ def load(
     from cosmos_policy.engine.choice import make_engine
     from cosmos_policy.local_model import LocalModel
 
-    place = _device(torch, device)
-    precision = dtype or ("bfloat16" if place.type == "cuda" else "float32")
-    if precision not in DTYPES:
-        raise UsageError(f"dtype {precision!r} is not one of {', '.join(DTYPES)}.")
+    place = choose_device(device)
+    precision = choose_dtype(place, dtype)
     found = resolve_checkpoint(checkpoint, revision, like)
     chosen = make_engine(engine, found.folder, place, getattr(torch, precision), fp8=fp8, offload=offload)
     model = LocalModel(found, chosen, str(place), precision)
@@ -65,7 +63,10 @@ def load(
     return model
 
 
-def _device(torch, device: str | None):
+def choose_device(device: str | None):
+    """The ``torch.device`` of that name; None takes CUDA where there is one."""
+    import torch
+
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -75,3 +76,11 @@ def _device(torch, device: str | None):
     if place.type == "cuda" and not torch.cuda.is_available():
         raise UsageError(f'device {device!r} was asked for, but torch finds no CUDA device here; use device="cpu".')
     return place
+
+
+def choose_dtype(place, dtype: str | None) -> str:
+    """The name of a torch dtype; None takes bfloat16 on CUDA and float32 elsewhere. place: a ``torch.device``."""
+    precision = dtype or ("bfloat16" if place.type == "cuda" else "float32")
+    if precision not in DTYPES:
+        raise UsageError(f"dtype {precision!r} is not one of {', '.join(DTYPES)}.")
+    return precision

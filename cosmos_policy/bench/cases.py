@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 import embodiments
 from cosmos_policy.calls import forward_dynamics, inverse_dynamics, policy
+from cosmos_policy.calls.examples import example_forward_dynamics, example_inverse_dynamics, example_policy
 from cosmos_policy.calls.job import Habits
 from cosmos_policy.engine.request import EngineRequest
 from cosmos_policy.engine.text import prompt_token_ids
-from cosmos_policy.inputs import Fit
-from cosmos_policy.types import ForwardDynamicsRequest, InverseDynamicsRequest, Observation, PolicyRequest, Sampling
+from cosmos_policy.inputs import Fit, fit_frames
+from cosmos_policy.types import Sampling
 
 #: Cosmos3-Nano-Policy-DROID's own
 POLICY_SAMPLING = Sampling(num_inference_steps=4, guidance_scale=3.0, flow_shift=5.0, resolution_tier=480)
@@ -24,7 +25,8 @@ WORD = " and then the next"
 @dataclass(frozen=True)
 class Case:
     """One call. call: a key of ``CALLS``. chunk_size: actions; None takes the embodiment's. image_size: (height, width)
-    of the frame in pixels; None takes the embodiment's own view. text_tokens: of the prompt, or None as it comes."""
+    of the frame in pixels, for policy and generate; None takes the embodiment's own view (generate: 320x192).
+    text_tokens: of the prompt, template included, or None as it comes. video_frames: of generate."""
 
     name: str
     call: str
@@ -34,19 +36,25 @@ class Case:
     video: bool = False
     image_size: tuple[int, int] | None = None
     text_tokens: int | None = 300
-    video_frames: int = 0
-    notes: tuple[str, ...] = field(default=())
+    video_frames: int = 189
 
 
-def make_request(case: Case, tokenizer, seed: int = 0, plain: bool = True) -> tuple[EngineRequest, float]:
-    """The engine's request of `case`, and the milliseconds that preparing it took (resizing, composing, prompt)."""
-    random = np.random.default_rng(seed)
-    started = time.perf_counter()
-    request = CALLS[case.call](case, random, seed)
-    prepared_ms = 1e3 * (time.perf_counter() - started)
-    if case.text_tokens is not None:
-        request = replace(request, prompt=_lengthened(request.prompt, tokenizer, case.text_tokens))
-    return request, prepared_ms
+def make_request(case: Case, tokenizer, seed: int = 0) -> EngineRequest:
+    """The engine's request of `case`."""
+    request = CALLS[case.call](case, seed)
+    if case.text_tokens is None:
+        return request
+    return replace(request, prompt=_lengthened(request.prompt, tokenizer, case.text_tokens))
+
+
+def preparing_ms(case: Case, calls: int) -> list[float]:
+    """Milliseconds that composing, resizing and the prompt take on the host, of `calls` calls."""
+    took = []
+    for seed in range(calls):
+        started = time.perf_counter()
+        CALLS[case.call](case, seed)
+        took.append(1e3 * (time.perf_counter() - started))
+    return took
 
 
 def _lengthened(prompt: str, tokenizer, tokens: int) -> str:
@@ -62,50 +70,32 @@ def _lengthened(prompt: str, tokenizer, tokens: int) -> str:
     return text[:low]
 
 
-def _habits(case: Case) -> Habits:
-    return Habits("bench", "plain", case.sampling)
+def _prepared(case: Case, call, request) -> EngineRequest:
+    return call.prepare(request, Habits("bench", "plain", case.sampling)).request
 
 
-def _frames(case: Case, random: np.random.Generator, count: int) -> np.ndarray:
-    height, width = case.image_size or (540, 640)
-    return random.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
-
-
-def _policy(case: Case, random: np.random.Generator, seed: int) -> EngineRequest:
-    robot = embodiments.get(case.embodiment)
-    observation = Observation(**robot.example_observation(seed))
-    asked = PolicyRequest(
-        observation, "put it away", robot, seed=seed, chunk_size=case.chunk_size, sampling=case.sampling,
-        video=case.video,
-    )  # fmt: skip
-    request = policy.prepare(asked, _habits(case)).request
+def _policy(case: Case, seed: int) -> EngineRequest:
+    request = example_policy(embodiments.get(case.embodiment), seed, case.sampling, case.chunk_size)
+    prepared = _prepared(case, policy, replace(request, video=case.video))
     if case.image_size is None:
-        return request
-    # Another frame size than this robot's views have: the same job on that canvas.
-    asked_fd = InverseDynamicsRequest(_frames(case, random, 5), robot, seed=seed, sampling=case.sampling)
-    other = inverse_dynamics.prepare(asked_fd, _habits(case)).request
-    return replace(request, frames=other.frames[:1], fit=other.fit)
+        return prepared
+    # Another frame than this robot's views make: the same job on that canvas.
+    random = np.random.default_rng(seed)
+    frames, fit = fit_frames(random.integers(0, 256, (1, *case.image_size, 3), dtype=np.uint8), None)
+    return replace(prepared, frames=frames, fit=fit)
 
 
-def _inverse_dynamics(case: Case, random: np.random.Generator, seed: int) -> EngineRequest:
+def _inverse_dynamics(case: Case, seed: int) -> EngineRequest:
     robot = embodiments.get(case.embodiment)
-    frames = _frames(case, random, (case.chunk_size or robot.chunk_size) + 1)
-    state = robot.example_observation(seed)["state"] if robot.state_rows else None
-    asked = InverseDynamicsRequest(frames, robot, seed=seed, sampling=case.sampling, state=state)
-    return inverse_dynamics.prepare(asked, _habits(case)).request
+    return _prepared(case, inverse_dynamics, example_inverse_dynamics(robot, seed, case.sampling, case.chunk_size))
 
 
-def _forward_dynamics(case: Case, random: np.random.Generator, seed: int) -> EngineRequest:
+def _forward_dynamics(case: Case, seed: int) -> EngineRequest:
     robot = embodiments.get(case.embodiment)
-    actions = random.normal(scale=0.1, size=(case.chunk_size or robot.chunk_size, robot.action_dim))
-    state = robot.example_observation(seed)["state"] if robot.state_rows else None
-    asked = ForwardDynamicsRequest(
-        _frames(case, random, 1)[0], actions, robot, seed=seed, sampling=case.sampling, state=state
-    )
-    return forward_dynamics.prepare(asked, _habits(case)).request
+    return _prepared(case, forward_dynamics, example_forward_dynamics(robot, seed, case.sampling, case.chunk_size))
 
 
-def _generate(case: Case, random: np.random.Generator, seed: int) -> EngineRequest:
+def _generate(case: Case, seed: int) -> EngineRequest:
     height, width = case.image_size or (192, 320)
     return EngineRequest(
         mode="generate",
@@ -125,7 +115,7 @@ def _generate(case: Case, random: np.random.Generator, seed: int) -> EngineReque
     )
 
 
-CALLS: dict[str, Callable[[Case, np.random.Generator, int], EngineRequest]] = {
+CALLS: dict[str, Callable[[Case, int], EngineRequest]] = {
     "policy": _policy,
     "inverse-dynamics": _inverse_dynamics,
     "forward-dynamics": _forward_dynamics,

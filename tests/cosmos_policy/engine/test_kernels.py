@@ -1,4 +1,4 @@
-"""The Triton kernels against plain torch, on Triton's interpreter (it runs them on a CPU, one program after another)."""
+"""The Triton kernels against plain torch, on Triton's interpreter (on a CPU, one program after another)."""
 
 import os
 import subprocess

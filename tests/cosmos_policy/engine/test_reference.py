@@ -3,15 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from small_requests import GUIDANCE, SHIFT, STEPS, make_request
 
 from cosmos_policy.checkpoints import resolve_checkpoint
 from cosmos_policy.engine.choice import make_engine
-from cosmos_policy.engine.request import EngineRequest
 from cosmos_policy.errors import UsageError
-from cosmos_policy.inputs import PromptFacts, fit_frames, json_prompt
-from cosmos_policy.types import Sampling
-
-STEPS, GUIDANCE, SHIFT = 3, 3.0, 5.0
 
 
 @pytest.fixture(scope="module")
@@ -32,30 +28,6 @@ def pipeline(folder, single_thread):
     pipeline.scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config, flow_shift=SHIFT)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def make_request(mode: str, video: bool = False, **changes) -> EngineRequest:
-    random = np.random.default_rng(3)
-    known = 5 if mode == "inverse_dynamics" else 1
-    canvas, fit = fit_frames(random.integers(0, 256, (known, 192, 320, 3), dtype=np.uint8), 256)
-    facts = PromptFacts("fold the towel", "ego_view", "", 5, 15.0, fit.canvas_height, fit.canvas_width)
-    fields = {
-        "mode": mode,
-        "prompt": json_prompt(facts),
-        "frames": canvas,
-        "fit": fit,
-        "num_frames": 5,
-        "rows": random.normal(size=(4, 10)).astype(np.float32),
-        "clean_rows": np.full(4, mode == "forward_dynamics"),
-        "row_offset": 1,
-        "domain_name": "droid_lerobot",
-        "domain_id": 8,
-        "fps": 15.0,
-        "sampling": Sampling(STEPS, GUIDANCE, SHIFT, 256),
-        "seed": 11,
-        "video": video,
-    }
-    return EngineRequest(**{**fields, **changes})
 
 
 @pytest.mark.parametrize("mode", ["policy", "inverse_dynamics", "forward_dynamics"])

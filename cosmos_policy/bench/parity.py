@@ -1,0 +1,47 @@
+"""How far a path's answer is from a float32 run of the same weights, beside how far diffusers' own bf16 run is."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from cosmos_policy.engine.native import NativeEngine
+from cosmos_policy.engine.reference import ReferenceEngine
+from cosmos_policy.engine.request import Engine, EngineRequest
+from cosmos_policy.engine.weights import Parts
+
+
+def float32_rows(parts: Parts, requests: Sequence[EngineRequest]) -> tuple[list[np.ndarray], float]:
+    """The action rows of diffusers' pipeline in float32, on a copy of the weights that is let go afterwards; and the
+    largest relative error of the native engine in float32 against them."""
+    wide = replace(parts, transformer=copy.deepcopy(parts.transformer).float(), vae=copy.deepcopy(parts.vae).float())
+    device = parts.transformer.device
+    tf32 = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False  # convolutions of ten bits would hide what is compared
+    try:
+        exact = [result.rows for result in ReferenceEngine(wide, device, torch.float32).run(requests)]
+        native = NativeEngine(wide, device, torch.float32)
+        error = max(
+            (relative_error(native, request, rows) for request, rows in zip(requests, exact, strict=True)), default=0.0
+        )
+    finally:
+        torch.backends.cudnn.allow_tf32 = tf32
+    del wide, native
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    return exact, error
+
+
+def relative_error(engine: Engine, request: EngineRequest, exact: np.ndarray) -> float:
+    """Root mean square of (rows - exact), over that of exact."""
+    return relative_distance(engine.run([request])[0].rows, exact)
+
+
+def relative_distance(rows: np.ndarray, exact: np.ndarray) -> float:
+    """Root mean square of (rows - exact), over that of exact."""
+    difference = rows.astype(np.float64) - exact
+    return float(np.sqrt(np.mean(difference**2) / np.mean(exact.astype(np.float64) ** 2)))

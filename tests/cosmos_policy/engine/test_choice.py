@@ -1,0 +1,39 @@
+"""Engines by name, and choices that cannot be."""
+
+import pytest
+import torch
+
+import cosmos_policy
+from cosmos_policy.engine.capabilities import choose_operations
+from cosmos_policy.engine.graphs import Graphs
+from cosmos_policy.errors import UsageError
+
+
+def test_the_native_engine_is_the_default(single_thread):
+    with cosmos_policy.load("tiny", device="cpu") as model:
+        assert model.info.engine.startswith("native (cpu")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"engine": "fast"}, "native, diffusers"),
+        ({"fp8": True}, "compute capability 8.9"),
+        ({"offload": "text"}, "for CUDA devices"),
+        ({"offload": "disk"}, "text, layers"),
+        ({"engine": "diffusers", "fp8": True}, "the native engine's"),
+    ],
+)
+def test_choices_that_cannot_be_are_told(options, words):
+    with pytest.raises(UsageError, match=words):
+        cosmos_policy.load("tiny", device="cpu", **options)
+
+
+def test_a_cpu_takes_plain_torch():
+    assert choose_operations(torch.device("cpu")).name == "plain torch"
+
+
+def test_without_cuda_nothing_is_recorded():
+    graphs = Graphs(torch.device("cpu"), 2)
+    for number in range(3):
+        assert graphs.run("key", lambda x: x + 1, torch.tensor(number)) == number + 1
