@@ -1,5 +1,7 @@
 """A scene, seen and driven as the real robot is: named pictures, base-frame poses, absolute joint commands."""
 
+import gc
+
 import mujoco
 import numpy as np
 
@@ -8,7 +10,7 @@ from sim_eval.physics.kinematics import ArmKinematics, body_pose
 from sim_eval.physics.randomization import Randomization
 from sim_eval.physics.robot_io import RobotCommand, RobotState
 from sim_eval.physics.robots.base import RobotSetup
-from sim_eval.physics.scene import GRIPPER_PREFIX, ROBOT_PREFIX, build_scene
+from sim_eval.physics.scene import GRIPPER_PREFIX, ROBOT_PREFIX, build_scene, free_rendering
 from sim_eval.physics.tasks.base import Task
 
 
@@ -30,7 +32,7 @@ class PhysicsEnvironment:
         randomization: Randomization,
     ) -> None:
         self.task, self.robot, self.image_size = task, robot, image_size
-        self._supersampling = supersampling
+        self._supersampling, self._closed = supersampling, False
         self._scene = build_scene(task, robot, seed, image_size, randomization)
         self._model: mujoco.MjModel = self._scene.sim.model._model
         self._data: mujoco.MjData = self._scene.sim.data._data
@@ -103,8 +105,13 @@ class PhysicsEnvironment:
         return bool(self._scene._check_success())
 
     def close(self) -> None:
-        """Frees the simulation and its pictures' memory."""
-        self._scene.close()
+        """Frees the simulation and its pictures' memory; the environment is of no use after that."""
+        if not self._closed:
+            self._closed = True
+            free_rendering(self._scene)
+            self._scene.close()
+            del self._scene, self._model, self._data, self.kinematics
+            gc.collect()  # robosuite's objects refer to each other in circles, and each scene is tens of megabytes
 
     def _render(self, camera: str) -> np.ndarray:
         width, height = self.image_size

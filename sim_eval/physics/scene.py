@@ -68,6 +68,26 @@ def build_scene(
     return scene
 
 
+def free_rendering(scene: RobotEnv) -> None:
+    """Frees a scene's OpenGL objects while their own context is the current one.
+
+    robosuite leaves it to the garbage collector, which runs at any time: then another scene's context is current, and
+    that scene would lose its textures in place of this one.
+    """
+    rendering = scene.sim._render_context_offscreen
+    rendering.gl_ctx.make_current()
+    rendering.con.free()
+    rendering.con = _FreedContext()
+    rendering.gl_ctx.free()
+
+
+class _FreedContext:
+    """Stands where robosuite will free the context once more."""
+
+    def free(self) -> None:
+        """There is nothing left to free."""
+
+
 def substep(control_rate_hz: float) -> tuple[float, int]:
     """Length (s) and number of the simulation steps in one control step: a whole number of them, none above 2 ms."""
     count = math.ceil(1.0 / (control_rate_hz * _LONGEST_TIMESTEP_S))
