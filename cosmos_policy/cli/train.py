@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,9 @@ def train(
     chosen = [read_settings(path, overrides or ()) for path in configuration]
     from cosmos_policy.training.run import train as run
 
-    with Progress(*Progress.get_default_columns()[:3], TimeRemainingColumn(), transient=True) as bar:
+    main = os.environ.get("RANK", "0") == "0"  # of several processes, one tells
+    columns = (*Progress.get_default_columns()[:3], TimeRemainingColumn())
+    with Progress(*columns, transient=True, disable=not main) as bar:
         for settings in chosen:
             line = bar.add_task(settings.name, total=None)
 
@@ -45,4 +48,5 @@ def train(
 
             folder = run(settings, output / settings.name, resume=resume, prepare_only=prepare_only, progress=tell)
             bar.remove_task(line)
-            bar.console.print(str(folder), highlight=False, soft_wrap=True)
+            if main:
+                bar.console.print(str(folder), highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from cosmos_policy.errors import UsageError
@@ -30,10 +31,12 @@ def is_head(name: str) -> bool:
     return name.startswith(HEADS)
 
 
-def adapt(transformer: nn.Module, settings: AdaptationSettings) -> None:
-    """Mark what is trained (``requires_grad``); with lora, put the low-rank updates in."""
+def adapt(transformer: nn.Module, settings: AdaptationSettings, seed: int) -> None:
+    """Mark what is trained (``requires_grad``); with lora, put the low-rank updates in, drawn from `seed`."""
     if settings.kind == "lora":
-        _add_low_rank(transformer, settings)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            _add_low_rank(transformer, settings)
     last = f"layers.{len(transformer.layers) - 1}."
     unread = (*UNREAD, *(last + part for part in UNREAD_IN_LAST_LAYER))
     for name, parameter in transformer.named_parameters():

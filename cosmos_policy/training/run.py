@@ -40,6 +40,8 @@ def train(
     accelerator = make_accelerator(output)
     if accelerator.is_main_process:
         _claim(settings, output, resume, prepare_only)
+    else:  # one device tells what all of them do
+        logging.getLogger("cosmos_policy").setLevel(logging.WARNING)
     with accelerator.main_process_first():
         prepared = prepare_all(settings, output, tell)
         if prepare_only:
@@ -53,6 +55,7 @@ def train(
             finish(output / CHECKPOINT, outcome)
         logger.info("wrote %s", output / CHECKPOINT)
     accelerator.wait_for_everyone()
+    accelerator.end_training()
     return output / CHECKPOINT
 
 

@@ -88,7 +88,6 @@ class Trainer:
                 progress(self._step, self._done(started))
         evaluation = self._evaluate()
         self._write_state()
-        accelerator.end_training()
         return Outcome(self._step, evaluation, time.monotonic() - started)
 
     @contextmanager

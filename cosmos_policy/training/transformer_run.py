@@ -45,7 +45,7 @@ def transformer_run(
         logger.info("%s: normaliser %s", robot.name, robot.normalizer.describe())
     lora = settings.adaptation.kind == "lora"
     transformer = base.transformer(DTYPES[settings.weights] if lora else torch.float32)
-    adaptation.adapt(transformer, settings.adaptation)
+    adaptation.adapt(transformer, settings.adaptation, settings.seed)
     if settings.gradient_checkpointing:
         transformer.enable_gradient_checkpointing()
     network = BatchedTransformer(transformer.to(device))
