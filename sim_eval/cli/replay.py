@@ -75,7 +75,12 @@ def replay(
         instruction=instruction,
         seed=seed,
         fps=fps,
-        sampling=Sampling(num_inference_steps, guidance_scale, flow_shift, resolution_tier),
+        sampling=Sampling(
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            flow_shift=flow_shift,
+            resolution_tier=resolution_tier,
+        ),
         revision=revision,
         like=like,
         device=device,
