@@ -1,11 +1,12 @@
-"""H.264 videos for reports, written with PyAV."""
+"""Videos for reports: recorded, predicted and their difference in one file."""
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+
+from cosmos_policy.media import write_video
 
 #: x264's constant rate factor: 23 is its default, higher is smaller.
 QUALITY = 26
@@ -18,25 +19,8 @@ def comparison_video(path: Path, recorded: np.ndarray, predicted: np.ndarray, fp
     recorded, predicted: uint8 [T, H, W, 3]. Each panel is at most ``PANEL_WIDTH`` pixels wide.
     """
     difference = np.abs(recorded.astype(np.int16) - predicted.astype(np.int16)).astype(np.uint8)
-    write_video(path, np.concatenate([_panel(frames) for frames in (recorded, predicted, difference)], axis=2), fps)
-
-
-def write_video(path: Path, frames: np.ndarray, fps: float) -> None:
-    """Write uint8 [T, H, W, 3] as MP4 (H.264, yuv420p, which every browser plays); sizes are cut to even numbers."""
-    import av
-
-    height, width = (size - size % 2 for size in frames.shape[1:3])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    with av.open(str(beside), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        options = {"crf": str(QUALITY), "preset": "medium", "g": "8"}
-        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=options)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for frame in frames:
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame[:height, :width]), format="rgb24")
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode())
-    beside.replace(path)
+    panels = [_panel(frames) for frames in (recorded, predicted, difference)]
+    write_video(path, np.concatenate(panels, axis=2), fps, quality=QUALITY)
 
 
 def _panel(frames: np.ndarray) -> np.ndarray:

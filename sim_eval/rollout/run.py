@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import cosmos_policy
+from cosmos_policy.media import write_video
 from cosmos_policy.world_action_model import WorldActionModel
-from sim_eval.media.video import write_video
 from sim_eval.progress import Progress
 from sim_eval.replay.settings import fingerprint
 from sim_eval.results.store import ResultStore, write_json
