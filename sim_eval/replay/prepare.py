@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import embodiments
 from cosmos_policy.checkpoints import embodiment_for, resolve_checkpoint
-from cosmos_policy.datasets.binding import Binding, bind
-from cosmos_policy.datasets.episodes import parse_episodes
-from cosmos_policy.datasets.health import check_files, check_health, episode_lengths, read_info
+from cosmos_policy.datasets.binding import Binding
+from cosmos_policy.datasets.health import episode_lengths
+from cosmos_policy.datasets.opening import open_dataset
 from cosmos_policy.datasets.recording import Episode, Recording
-from cosmos_policy.datasets.source import DatasetSource, fingerprint, locate
+from cosmos_policy.datasets.source import DatasetSource, fingerprint
 from sim_eval.metrics.actions import Metric, action_errors, path_errors
 from sim_eval.replay.calls import CALLS
 from sim_eval.replay.plan import Window, plan_windows
@@ -48,25 +47,18 @@ def prepare(settings: ReplaySettings) -> Preparation:
     The dataset comes first: a checkpoint may have to be downloaded. Raises ``UsageError`` in one sentence
     (``EmbodimentError``, where statistics are missing).
     """
-    embodiment = embodiments.get(settings.embodiment)
-    source = locate(settings.dataset)
-    info = read_info(source.root, source.name)
-    check_health(source.root, source.name, info)
-    episodes = parse_episodes(settings.episodes, int(info["total_episodes"]))
-    binding = bind(
-        embodiment,
-        info,
-        source.name,
+    opened = open_dataset(
+        settings.dataset,
+        settings.embodiment,
+        episodes=settings.episodes,
         camera_map=settings.camera_map,
         missing_views=settings.missing_views,
         fps=settings.fps,
     )
-    embodiment = replace(embodiment, fps=binding.fps)
+    source, binding, embodiment, episodes = opened.source, opened.binding, opened.embodiment, opened.episodes
     recorded = episode_lengths(source.root)
     lengths = {episode: -(-recorded[episode] // binding.frame_step) for episode in episodes}
     windows = plan_windows(_strides(settings, embodiment.chunk_size), lengths, embodiment.chunk_size, settings.seed)
-    if source.repository is None:
-        check_files(source.root, source.name, info, episodes)
     recording = Recording(source, binding, embodiment, episodes, embodiment.chunk_size)
     first = recording.episode(episodes[0])
     instructions, spoken = _instructions(settings, recording, embodiment, episodes)
@@ -81,7 +73,7 @@ def prepare(settings: ReplaySettings) -> Preparation:
     return Preparation(
         embodiment,
         source,
-        info,
+        dict(opened.info),
         binding,
         recording,
         episodes,

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-import embodiments
 from cosmos_policy.errors import UsageError
 from cosmos_policy.inputs import Fit, fit_frames
 from cosmos_policy.training.data.checks import check_trajectory
@@ -25,6 +24,15 @@ from cosmos_policy.training.data.prepared import (
 from cosmos_policy.training.settings import DatasetSettings
 from embodiments import Embodiment, Trajectory
 
+#: Settings that prepared episodes have in them, and what they are when nothing is said.
+SETTLED = {
+    "episodes": None,
+    "instruction": None,
+    "camera_map": {},
+    "rest_steps": 0,
+    "missing_views": "refuse",
+    "picture_quality": 92,
+}
 #: Frames that are decoded in one go.
 DECODED_STEPS = 15
 
@@ -44,28 +52,19 @@ def prepare(
     """
     if is_prepared(Path(settings.path)):
         return _as_settled(read_prepared(Path(settings.path)), settings)
-    from cosmos_policy.datasets.binding import bind
-    from cosmos_policy.datasets.episodes import parse_episodes
-    from cosmos_policy.datasets.health import check_files, check_health, read_info
+    from cosmos_policy.datasets.opening import open_dataset
     from cosmos_policy.datasets.recording import Recording
-    from cosmos_policy.datasets.source import fingerprint, locate
+    from cosmos_policy.datasets.source import fingerprint
 
-    robot = embodiments.get(settings.embodiment)
-    source = locate(settings.path)
-    info = read_info(source.root, source.name)
-    check_health(source.root, source.name, info)
-    chosen = parse_episodes(settings.episodes, int(info["total_episodes"]))
-    binding = bind(
-        robot,
-        info,
-        source.name,
+    opened = open_dataset(
+        settings.path,
+        settings.embodiment,
+        episodes=settings.episodes,
         camera_map=settings.camera_map,
         missing_views=settings.missing_views,
         fps=settings.fps,
     )
-    if source.repository is None:
-        check_files(source.root, source.name, info, chosen)
-    robot = replace(robot, fps=binding.fps)
+    source, binding, robot, chosen = opened.source, opened.binding, opened.embodiment, opened.episodes
     tier = settings.resolution_tier or tier or robot.resolution_tier
     key = _key(settings, tier, fingerprint(source))
     folder = folder / key
@@ -82,7 +81,9 @@ def prepare(
         content, fit = _frames(recording, index, tier, fit)
         longer = _at_rest(trajectory, settings.rest_steps)
         actions = robot.encode(longer)
-        write_episode(folder, index, actions, _states(robot, longer, len(actions) + 1), content)
+        write_episode(
+            folder, index, actions, _states(robot, longer, len(actions) + 1), content, settings.picture_quality
+        )
         task = settings.instruction if settings.instruction is not None else recording.task(index)
         episodes.append(EpisodeFacts(index, task or robot.instruction_default, len(content), len(actions)))
         if progress is not None:
@@ -112,7 +113,7 @@ def _as_settled(prepared: PreparedDataset, settings: DatasetSettings) -> Prepare
                 f"{settings.path} was prepared with {name} {found}, but {value} is asked for; prepare it anew from the "
                 "dataset, or ask for that."
             )
-    for name, default in (("episodes", None), ("instruction", None), ("camera_map", {}), ("rest_steps", 0)):
+    for name, default in SETTLED.items():
         if getattr(settings, name) != default:
             raise UsageError(
                 f"{settings.path} holds prepared episodes, in which {name} is settled; set it where they are prepared."
