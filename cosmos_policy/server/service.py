@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import time
@@ -25,6 +26,8 @@ from cosmos_policy.wire.contract import required_state
 
 logger = logging.getLogger(__name__)
 _groups = itertools.count()
+#: An answer leaves first, then it is counted and its line is written.
+ACCOUNT_LATER_S = 0.01
 
 
 def new_group() -> int:
@@ -115,7 +118,7 @@ class Service:
     ) -> ActionChunk | Rollout:
         """The answer to a typed request (`seed` and `instruction` may be None). Raises a :class:`Refusal`."""
         started = time.monotonic()
-        outcome = "ok"
+        outcome, answer = "ok", None
         try:
             session = self._session(caller)
             request = self._complete(request, session, continuation)
@@ -131,16 +134,21 @@ class Service:
             outcome = "abandoned"
             raise
         finally:
-            seconds = time.monotonic() - started
-            self.metrics.requests.labels(name, caller.dialect, outcome).inc()
-            self.metrics.request_seconds.labels(name, caller.dialect).observe(seconds)
-            self.metrics.sessions.set(len(self.sessions))
-            logger.info(
-                "%s %s",
-                name,
-                outcome,
-                extra={"call": name, "dialect": caller.dialect, "outcome": outcome, "ms": round(1e3 * seconds, 2)},
+            seconds, stages = time.monotonic() - started, {} if answer is None else answer.timing
+            asyncio.get_running_loop().call_later(
+                ACCOUNT_LATER_S, self._account, name, caller.dialect, outcome, seconds, stages
             )
+
+    def _account(self, call: str, dialect: str, outcome: str, seconds: float, stages: Mapping[str, float]) -> None:
+        """Count and log one request."""
+        metrics = self.metrics
+        metrics.requests.labels(call, dialect, outcome).inc()
+        metrics.request_seconds.labels(call, dialect).observe(seconds)
+        for stage, milliseconds in stages.items():
+            metrics.stage_seconds.labels(call, stage).observe(milliseconds / 1e3)
+        metrics.sessions.set(len(self.sessions))
+        told = {"call": call, "dialect": dialect, "outcome": outcome, "ms": round(1e3 * seconds, 2)}
+        logger.info("%s %s", call, outcome, extra=told)
 
     def _session(self, caller: Caller) -> Session:
         if caller.session_id is None:  # every request stands alone, and begins where a new session would
@@ -227,8 +235,6 @@ class Service:
     def _signed(self, computed: Computed, ticket: Ticket, started: float, notes: tuple[str, ...]) -> Any:
         """The answer with what a receiver must know: ages, times, and what computed it."""
         answer, now = computed.answer, time.monotonic()
-        for stage, milliseconds in answer.timing.items():
-            self.metrics.stage_seconds.labels(ticket.call, stage).observe(milliseconds / 1e3)
         age_ms = 1e3 * (now - ticket.captured_s)
         model = self.facts["model"]
         serving = {

@@ -183,7 +183,13 @@ def _read_state(value: Any, name: str) -> dict[str, np.ndarray]:
 
 
 def _read_images(value: Any, name: str) -> dict[str, np.ndarray]:
-    return {key: check_frames(part, f"{name}.{key[:60]}", 3) for key, part in _map(value, name).items()}
+    return {key: _read_frames(part, f"{name}.{key[:60]}", 3) for key, part in _map(value, name).items()}
+
+
+def _read_frames(value: Any, name: str, rank: int) -> np.ndarray:
+    if not isinstance(value, np.ndarray):
+        raise UsageError(f"{name} must be an array of uint8 pixels, not {_kind(value)}.")
+    return check_frames(value, name, rank)
 
 
 def _read_observation(value: Any, name: str) -> Observation:
@@ -227,8 +233,8 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "chunk_size": lambda value, name: read_whole(value, name, 1, 1024),
     "sampling": read_sampling,
     "video": _read_flag,
-    "frames": lambda value, name: check_frames(value, name, 4),
-    "frame": lambda value, name: check_frames(value, name, 3),
+    "frames": lambda value, name: _read_frames(value, name, 4),
+    "frame": lambda value, name: _read_frames(value, name, 3),
     "actions": lambda value, name: read_array(value, name, 2),
     "prefix": lambda value, name: read_array(value, name, 2),
     "history": lambda value, name: read_array(value, name, 2),

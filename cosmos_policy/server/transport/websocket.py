@@ -15,6 +15,9 @@ from cosmos_policy.server.service import Service
 from cosmos_policy.server.transport.request_ids import new_request_id
 
 logger = logging.getLogger(__name__)
+#: Unpacking copies arrays and no more, a tenth of a millisecond a megabyte, and holds the interpreter in a thread as
+#: well: up to this size the way to a thread and back would take longer.
+SMALL_BYTES = 4 * 2**20
 GOING_AWAY, TRY_AGAIN_LATER = 1001, 1013
 
 
@@ -27,7 +30,7 @@ class Conversation(ABC):
 
     @abstractmethod
     def read(self, frame: bytes | str) -> Any:
-        """Unpack and check one message; runs in a thread. Raises ``ValueError`` or :class:`Refusal` in one sentence."""
+        """Unpack and check one message; in a thread where it is large. Raises ``ValueError`` or :class:`Refusal`."""
 
     @abstractmethod
     async def reply(self, heard: Any) -> bytes | str:
@@ -81,7 +84,10 @@ async def _read(websocket: WebSocket, conversation: Conversation, answers: async
         request_id.set(new_request_id())
         try:
             # One after the other, so that the newest observation is also the last to be queued.
-            heard: Any = await asyncio.to_thread(conversation.read, frame)
+            if len(frame) <= SMALL_BYTES:
+                heard: Any = conversation.read(frame)
+            else:
+                heard = await asyncio.to_thread(conversation.read, frame)
         except (ValueError, Refusal) as error:
             heard = error
         except Exception:

@@ -1,4 +1,4 @@
-"""``python -m cosmos_policy.server.worker FD``: the worker process. Started by the server, never by hand."""
+"""``python -m cosmos_policy.server.worker SOCKET MEMORY``: the worker process. Started by the server, never by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 from cosmos_policy.server.logs import configure_logging
 from cosmos_policy.server.memory import keep_freed_memory
-from cosmos_policy.server.worker.channel import Channel, ChannelClosed
+from cosmos_policy.server.worker.channel import Channel, ChannelClosed, map_shared_memory
 from cosmos_policy.server.worker.runner import FatalDeviceError, Runner, StartError
 
 logger = logging.getLogger("cosmos_policy.server.worker")
@@ -20,7 +20,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides when we end
     configure_logging()
     keep_freed_memory()
-    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])), incoming=map_shared_memory(int(sys.argv[2])))
     try:
         try:
             runner = Runner(channel.receive())

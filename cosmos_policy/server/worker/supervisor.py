@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 from cosmos_policy.server.errors import Invalid, ModelFailed, StartFailed, WorkerLost
 from cosmos_policy.server.metrics import Metrics
 from cosmos_policy.server.settings import ServerSettings
-from cosmos_policy.server.worker.channel import Channel, ChannelClosed
+from cosmos_policy.server.worker.channel import Channel, ChannelClosed, make_shared_memory, map_shared_memory
 from cosmos_policy.wire.messages import CALLS, decode_answer, encode_request
 
 logger = logging.getLogger(__name__)
@@ -75,18 +76,15 @@ class Supervisor:
 
     async def _attempt(self, call: str, requests: list[Any]) -> list[Any]:
         process, channel = self._process, self._channel
-        running = asyncio.get_running_loop().run_in_executor(self._thread, self._exchange, channel, call, requests)
+        loop, limit_s = asyncio.get_running_loop(), self._settings.scheduling.worker_timeout_s
+        hung = loop.call_later(limit_s, _give_up, process, limit_s)
         try:
-            return await asyncio.wait_for(asyncio.shield(running), self._settings.scheduling.worker_timeout_s)
-        except TimeoutError:
-            logger.error("the worker hung: no answer within %g s", self._settings.scheduling.worker_timeout_s)
-            running.add_done_callback(lambda ended: ended.exception())
-            self._ready.clear()
-            process.kill()
-            raise self._lost() from None
+            return await loop.run_in_executor(self._thread, self._exchange, channel, call, requests)
         except ChannelClosed:
             self._ready.clear()
             raise self._lost() from None
+        finally:
+            hung.cancel()
 
     async def stop(self) -> None:
         """End the worker, gently first."""
@@ -174,6 +172,12 @@ class Supervisor:
         )
 
 
+def _give_up(process: subprocess.Popen, limit_s: float) -> None:
+    """A worker that hangs is ended; its channel breaks, and all goes as with any other death."""
+    logger.error("the worker hung: no answer within %g s", limit_s)
+    process.kill()
+
+
 def _outcome(call: str, answer: dict[str, Any]) -> Any:
     if "answer" in answer:
         return decode_answer(CALLS[call], answer["answer"])
@@ -182,13 +186,17 @@ def _outcome(call: str, answer: dict[str, Any]) -> Any:
 
 def _spawn() -> tuple[subprocess.Popen, Channel]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cosmos_policy.server.worker", str(theirs.fileno())],
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-        )
-    return process, Channel(ours)
+    memory = make_shared_memory()
+    try:
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "cosmos_policy.server.worker", str(theirs.fileno()), str(memory)],
+                pass_fds=(theirs.fileno(), memory),
+                stdin=subprocess.DEVNULL,
+            )
+        return process, Channel(ours, outgoing=map_shared_memory(memory))
+    finally:
+        os.close(memory)  # the mappings stay
 
 
 def _ask(channel: Channel, message: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,10 @@
 import asyncio
 import json
 import logging
+import socket
+import threading
 
+import numpy as np
 import pytest
 
 from cosmos_policy import UsageError
@@ -14,6 +17,7 @@ from cosmos_policy.server.logs import JsonLines, request_id
 from cosmos_policy.server.metrics import Metrics
 from cosmos_policy.server.sessions import Sessions
 from cosmos_policy.server.settings import Limits
+from cosmos_policy.server.worker.channel import Channel, ChannelClosed
 
 
 def draw(session, count=3):
@@ -188,3 +192,25 @@ def test_log_lines_are_json_with_the_request_id():
     finally:
         request_id.reset(token)
     assert (entry["message"], entry["request_id"], entry["ms"]) == ("said it", "abc", 3)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_channel_carries_arrays_whole_whichever_way_they_go(shared):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    memory = np.zeros(200_000, np.uint8) if shared else None
+    near, far = Channel(ours, outgoing=memory), Channel(theirs, incoming=memory)
+    generator = np.random.default_rng(0)
+    arrays = [generator.integers(0, 255, size, dtype=np.uint8) for size in (3, 5001, 100_000, 300_000)]
+    message = {"small": 1, "arrays": [*arrays, generator.standard_normal((700, 3)), np.zeros((0, 3))]}
+    sending = threading.Thread(target=near.send, args=(message,))
+    sending.start()
+    back = far.receive()
+    sending.join()
+    assert back["small"] == 1
+    for expected, found in zip(message["arrays"], back["arrays"], strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+    near.close()
+    with pytest.raises(ChannelClosed):
+        far.receive()
+    far.close()

@@ -82,6 +82,7 @@ WRONG = {
     "a long instruction": ({"observation": {"images": {}}, "instruction": "x" * 20_001}, "at most 20000"),
     "a wrong setting": ({"observation": {"images": {}}, "sampling": {"steps": 3}}, "no setting 'steps'"),
     "a ragged list": ({"observation": {"images": {}, "state": {"q": [[1], [1, 2]]}}}, "even array"),
+    "lists for a picture": ({"observation": {"images": {"wrist": [[1], [2, 3]]}}}, "an array of uint8 pixels"),
     "a flag in text": ({"observation": {"images": {}}, "video": "yes"}, "true or false"),
 }
 
