@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -31,6 +32,7 @@ def float32_rows(parts: Parts, requests: Sequence[EngineRequest]) -> tuple[list[
     finally:
         torch.backends.cudnn.allow_tf32 = tf32
     del wide, native
+    gc.collect()  # diffusers' pipeline refers to itself
     if device.type == "cuda":
         torch.cuda.empty_cache()
     return exact, error

@@ -133,6 +133,20 @@ def test_passes_of_few_tokens_change_nothing(parts, native, monkeypatch):
         assert_same(got, expected, tolerance=1e-5)
 
 
+def test_modules_of_a_quantiser_are_called_as_they_are(native):
+    """Official fp8 checkpoints bring modules of their own in the place of linear layers."""
+
+    class Quantised(torch.nn.Linear):
+        pass
+
+    own = load_parts(resolve_checkpoint("tiny").folder, CPU, torch.float32)
+    for module in own.transformer.layers.modules():
+        if type(module) is torch.nn.Linear:
+            module.__class__ = Quantised
+    engine = NativeEngine(own, CPU, torch.float32)
+    assert_same(engine.run([make_request("policy")])[0], native.run([make_request("policy")])[0], tolerance=1e-5)
+
+
 def test_actions_do_not_depend_on_whether_the_video_is_wanted(native):
     bare, filmed = native.run([make_request("policy")])[0], native.run([make_request("policy", video=True)])[0]
     np.testing.assert_allclose(bare.rows, filmed.rows, atol=1e-6)
