@@ -21,7 +21,8 @@ def train(
     overrides: Overrides = None,
     resume: Annotated[bool, typer.Option(help="Go on with a run that was stopped.")] = False,
     prepare_only: Annotated[
-        bool, typer.Option(help="Only read the datasets, check them, and write what training needs of them.")
+        bool,
+        typer.Option(help="Only read and check the datasets, and write prepared.yaml: the run on another machine."),
     ] = False,
 ) -> None:
     """Post-train a checkpoint on LeRobot datasets.
@@ -46,7 +47,14 @@ def train(
             def tell(what: str, done: float, of: float, line=line, name: str = settings.name) -> None:
                 bar.update(line, description=f"{name}: {what}", completed=done, total=of)
 
-            folder = run(settings, output / settings.name, resume=resume, prepare_only=prepare_only, progress=tell)
+            written = run(
+                settings,
+                output / settings.name,
+                resume=resume,
+                prepare_only=prepare_only,
+                shared=output / "prepared",
+                progress=tell,
+            )
             bar.remove_task(line)
             if main:
-                bar.console.print(str(folder), highlight=False, soft_wrap=True)
+                bar.console.print(str(written), highlight=False, soft_wrap=True)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cosmos_policy.errors import UsageError
 from cosmos_policy.training.data.latents import content_cells, to_pixels
-from cosmos_policy.training.data.prepared import PreparedDataset
+from cosmos_policy.training.data.prepared import PreparedDataset, pad_to_canvas
 from cosmos_policy.training.evaluation import psnr_db
 from cosmos_policy.training.settings import AutoencoderSettings, TrainSettings
 from cosmos_policy.training.task import Task, generator_for
@@ -75,11 +75,6 @@ class AutoencoderTask(Task):
                 parameter.requires_grad_(name.startswith(("decoder.", "post_quant_conv.")))
         self._autoencoder, self._settings, self._device = autoencoder, settings, device
         self._training, self._held_out = training, held_out
-        sizes = {clips.dataset.fit for clips in training}
-        if len({(fit.canvas_height, fit.canvas_width) for fit in sizes}) > 1 or len(sizes) > 1:
-            raise UsageError(
-                "An autoencoder is trained on pictures of one size; train the datasets one after the other."
-            )
         for clips in (*training, *held_out):
             longest = max(facts.frames for facts in clips.dataset.episodes if facts.index in clips.episodes)
             if longest < settings.autoencoder.clip_frames:
@@ -90,25 +85,29 @@ class AutoencoderTask(Task):
         self._pictures = _read_all(training)
 
     def batch(self, seed: tuple[int, ...]) -> tuple[Tensor, Tensor, tuple[int, int]]:
+        """Clips of one dataset, so that they have one size."""
         generator = np.random.default_rng(seed)
-        clips = [self._clip(self._training, generator) for _ in range(self._settings.batch_size)]
-        pixels = to_pixels(np.stack(clips), self._device)
-        return pixels, self._noise(pixels, generator_for(seed, self._device)), self._content()
+        source = _draw(self._training, generator)
+        pixels = to_pixels(
+            np.stack([self._clip(source, generator) for _ in range(self._settings.batch_size)]), self._device
+        )
+        return pixels, self._noise(pixels, generator_for(seed, self._device)), _content(source)
 
     @torch.no_grad()
     def evaluate(self) -> Mapping[str, float]:
-        if not self._held_out:
-            return {}
-        generator, found = np.random.default_rng(0), []
-        height, width = self._content()
-        for _ in range(self._settings.evaluation.windows):
-            clip = self._clip(self._held_out, generator)
-            pixels = to_pixels(clip[None], self._device)
-            decoded = self._autoencoder.decode(self._autoencoder.encode(pixels).latent_dist.mode()).sample
-            levels = ((decoded.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-            shown = levels[0].permute(1, 2, 3, 0).cpu().numpy()
-            found.append(psnr_db(shown[:, :height, :width], clip[:, :height, :width]))
-        return {"psnr_db": float(np.mean(found))}
+        found: dict[str, list[float]] = {}
+        for source in self._held_out:
+            generator, (height, width) = np.random.default_rng(0), _content(source)
+            for _ in range(self._settings.evaluation.windows):
+                clip = self._clip(source, generator)
+                pixels = to_pixels(clip[None], self._device)
+                decoded = self._autoencoder.decode(self._autoencoder.encode(pixels).latent_dist.mode()).sample
+                levels = ((decoded.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+                shown = levels[0].permute(1, 2, 3, 0).cpu().numpy()
+                found.setdefault(f"{source.dataset.embodiment}/psnr_db", []).append(
+                    psnr_db(shown[:, :height, :width], clip[:, :height, :width])
+                )
+        return {name: float(np.mean(values)) for name, values in found.items()}
 
     @torch.no_grad()
     def measure_latents(self) -> None:
@@ -117,42 +116,34 @@ class AutoencoderTask(Task):
         if self._settings.autoencoder.decoder_only:
             return
         generator, sums = np.random.default_rng(1), []
-        rows, columns = content_cells(self._training[0].dataset, int(self._autoencoder.config.scale_factor_spatial))
         for _ in range(self._settings.autoencoder.measured_clips):
-            pixels = to_pixels(self._clip(self._training, generator)[None], self._device)
+            source = _draw(self._training, generator)
+            rows, columns = content_cells(source.dataset, int(self._autoencoder.config.scale_factor_spatial))
+            pixels = to_pixels(self._clip(source, generator)[None], self._device)
             latents = self._autoencoder.encode(pixels).latent_dist.mode().double()[..., :rows, :columns]
             sums.append(torch.stack([latents.mean((0, 2, 3, 4)), latents.square().mean((0, 2, 3, 4))]))
         mean, square = torch.stack(sums).mean(0)
         deviation = (square - mean.square()).clamp(min=1e-6).sqrt()
         self._autoencoder.register_to_config(latents_mean=mean.tolist(), latents_std=deviation.tolist())
 
-    def _clip(self, sources: Sequence[Clips], generator: np.random.Generator) -> np.ndarray:
+    def _clip(self, source: Clips, generator: np.random.Generator) -> np.ndarray:
         """uint8 [clip_frames, H, W, 3]: content and a margin of the canvas around it."""
-        shares = np.array([clips.share for clips in sources])
-        clips = sources[generator.choice(len(sources), p=shares / shares.sum())]
-        length = self._settings.autoencoder.clip_frames
-        frames = {facts.index: facts.frames for facts in clips.dataset.episodes}
-        usable = [index for index in clips.episodes if frames[index] >= length]
+        length, dataset = self._settings.autoencoder.clip_frames, source.dataset
+        frames = {facts.index: facts.frames for facts in dataset.episodes}
+        usable = [index for index in source.episodes if frames[index] >= length]
         episode = usable[generator.integers(len(usable))]
         start = int(generator.integers(frames[episode] - length + 1))
-        rows = range(start, start + length)
-        kept = self._pictures.get((clips.dataset.folder, episode))
-        height, width = self._shown()
-        if kept is not None:
-            return _canvas(kept[start : start + length], clips.dataset, height, width)
-        return clips.dataset.canvases(episode, rows)[:, :height, :width]
-
-    def _content(self) -> tuple[int, int]:
-        fit = self._training[0].dataset.fit
-        return fit.visible_height, fit.visible_width
-
-    def _shown(self) -> tuple[int, int]:
-        """Height and width, in pixels, of what is shown to the autoencoder."""
-        fit, cell = self._training[0].dataset.fit, int(self._autoencoder.config.scale_factor_spatial)
-        wanted = (
-            -(-content // cell) * cell + MARGIN_CELLS * cell for content in (fit.content_height, fit.content_width)
+        kept = self._pictures.get((dataset.folder, episode))
+        if kept is None:
+            shown = dataset.canvases(episode, range(start, start + length))
+        else:
+            shown = pad_to_canvas(kept[start : start + length], dataset.fit)
+        cell = int(self._autoencoder.config.scale_factor_spatial)
+        height, width = (
+            -(-content // cell) * cell + MARGIN_CELLS * cell
+            for content in (dataset.fit.content_height, dataset.fit.content_width)
         )
-        return tuple(min(*pair) for pair in zip(wanted, (fit.canvas_height, fit.canvas_width), strict=True))
+        return shown[:, :height, :width]
 
     def _noise(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         config = self._autoencoder.config
@@ -162,10 +153,15 @@ class AutoencoderTask(Task):
         return torch.randn(shape, generator=generator, device=self._device)
 
 
-def _canvas(frames: np.ndarray, dataset: PreparedDataset, height: int, width: int) -> np.ndarray:
-    from cosmos_policy.training.data.prepared import pad_to_canvas
+def _draw(sources: Sequence[Clips], generator: np.random.Generator) -> Clips:
+    """One dataset, by their shares."""
+    shares = np.array([source.share for source in sources])
+    return sources[generator.choice(len(sources), p=shares / shares.sum())]
 
-    return pad_to_canvas(frames, dataset.fit)[:, :height, :width]
+
+def _content(source: Clips) -> tuple[int, int]:
+    """Height and width, in pixels, of what is compared: whole latent cells of content."""
+    return source.dataset.fit.visible_height, source.dataset.fit.visible_width
 
 
 def _read_all(sources: Sequence[Clips]) -> dict[tuple, np.ndarray]:

@@ -47,7 +47,9 @@ class Collator:
         self._data, self._config, self._device = data, config, device
         layouts = [_layout(group, Role(0, 0, "policy", 0)) for group in data.groups]
         self._most_video = max(layout.video_tokens for layout in layouts)
-        self._most_rows = max(longest_history + group.state.shape[1] + group.actions.shape[1] for group in data.groups)
+        rows = max(longest_history + group.state.shape[1] + group.actions.shape[1] for group in data.groups)
+        # Attention kernels with a mask want rows of whole 16 bytes: texts are padded to 32, the rest to 8.
+        self._most_rows = rows + -(self._most_video + rows) % 8
         self._positions = lru_cache(maxsize=4096)(self._positions_of)
 
     def batch(self, roles: Sequence[Role]) -> Clean:

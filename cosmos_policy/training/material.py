@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
+from pydantic import TypeAdapter
 
 import embodiments
 from cosmos_policy.checkpoints import Checkpoint, resolve_checkpoint
@@ -13,7 +17,7 @@ from cosmos_policy.training.base import Base, base_of
 from cosmos_policy.training.data.assembling import FORMATS, Split, split
 from cosmos_policy.training.data.normalizing import conforming
 from cosmos_policy.training.data.prepared import PreparedDataset
-from cosmos_policy.training.data.recorded import prepare
+from cosmos_policy.training.data.recorded import SETTLED, prepare
 from cosmos_policy.training.settings import TrainSettings
 from embodiments import Embodiment, Trajectory
 
@@ -30,8 +34,8 @@ class Material:
     base: Base
 
 
-def prepare_all(settings: TrainSettings, output: Path, tell: Progress) -> tuple[PreparedDataset, ...]:
-    """All datasets, read and checked; what does not fit is refused here."""
+def prepare_all(settings: TrainSettings, folder: Path, tell: Progress) -> tuple[PreparedDataset, ...]:
+    """All datasets, read, checked and prepared in `folder`; what does not fit is refused here."""
     start: Checkpoint | None = None
     if settings.base is not None:
         start = resolve_checkpoint(settings.base, like=settings.like)
@@ -41,11 +45,22 @@ def prepare_all(settings: TrainSettings, output: Path, tell: Progress) -> tuple[
             conforming(robot, trajectories, settings.normalizer, start, what)
 
     tier = None if start is None else start.card.sampling.resolution_tier
-    folder = output / "prepared"
     return tuple(
         prepare(each, tier, folder, check, lambda done, of: tell("preparing episodes", done, of))
         for each in settings.datasets
     )
+
+
+def write_prepared_settings(settings: TrainSettings, prepared: Sequence[PreparedDataset], output: Path) -> Path:
+    """``output / "prepared.yaml"``: the same run on the prepared datasets, for a machine that has nothing else."""
+    content = json.loads(TypeAdapter(TrainSettings).dump_json(settings, exclude_none=True))
+    for each, dataset in zip(content["datasets"], prepared, strict=True):
+        each["path"] = dataset.folder.as_posix()
+        for settled in SETTLED:  # these are in the prepared episodes now, and nowhere else
+            each.pop(settled, None)
+    path = output / "prepared.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return path
 
 
 def material_of(settings: TrainSettings, prepared: Sequence[PreparedDataset], output: Path) -> Material:

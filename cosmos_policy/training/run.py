@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from cosmos_policy.errors import UsageError
 from cosmos_policy.training.autoencoder_run import autoencoder_run
-from cosmos_policy.training.material import Progress, material_of, prepare_all
+from cosmos_policy.training.material import Progress, material_of, prepare_all, write_prepared_settings
 from cosmos_policy.training.settings import TrainSettings
 from cosmos_policy.training.trainer import LOG_FILE, Trainer, make_accelerator
 from cosmos_policy.training.transformer_run import transformer_run
@@ -28,13 +28,15 @@ def train(
     *,
     resume: bool = False,
     prepare_only: bool = False,
+    shared: Path | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Run `settings` and return the folder of the new checkpoint, ``output / "checkpoint"``; with `prepare_only` that
-    of the prepared datasets.
+    """Run `settings` and return the folder of the new checkpoint, ``output / "checkpoint"``; with `prepare_only` the
+    file of the same settings on the prepared datasets, ``output / "prepared.yaml"``.
 
-    output: also holds what a run needs to be resumed, its log (``training.jsonl`` and TensorBoard's), and what it has
-    prepared. Raises :class:`UsageError` for what does not fit, before the first step.
+    output: also holds what a run needs to be resumed, and its log (``training.jsonl`` and TensorBoard's). shared: where
+    prepared datasets are kept, and found by other runs; ``output / "prepared"`` if left out. Raises
+    :class:`UsageError` for what does not fit, before the first step.
     """
     tell = progress or (lambda *_: None)
     accelerator = make_accelerator(output)
@@ -43,9 +45,9 @@ def train(
     else:  # one device tells what all of them do
         logging.getLogger("cosmos_policy").setLevel(logging.WARNING)
     with accelerator.main_process_first():
-        prepared = prepare_all(settings, output, tell)
+        prepared = prepare_all(settings, shared or output / "prepared", tell)
         if prepare_only:
-            return output / "prepared"
+            return write_prepared_settings(settings, prepared, output)
         material = material_of(settings, prepared, output)
         task, finish = RUNS[settings.part](settings, material, output, accelerator.device, tell)
     trainer = Trainer(task, settings, accelerator, output, resume)

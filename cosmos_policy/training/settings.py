@@ -43,6 +43,8 @@ class DatasetSettings:
     """Actions predicted at once, a multiple of 4; the robot's own if left out."""
     window_stride: Count = 1
     """Steps between the starts of two training windows."""
+    picture_quality: Annotated[int, Field(ge=1, le=100)] = 92
+    """WebP quality in which prepared pictures are kept; 92 is about 42 dB, far above what an autoencoder keeps."""
     rest_steps: CountOrNone = 0
     """For how many steps after its last frame an episode goes on at rest (last frame, last command), so that the end of
     a task is learnt too."""

@@ -129,8 +129,9 @@ class BatchedTransformer(nn.Module):
         video = model.proj_in(batch.video) + batch.video_noisy[..., None] * told
         rows = _by_domain(model.action_proj_in, batch.rows, batch.domains) + model.action_modality_embed
         rows = rows + batch.rows_noisy[..., None] * told
-        stream = torch.cat([video, rows.to(video.dtype)], dim=1)
-        _, stream = model._run_decoder_stack(text.to(stream.dtype), stream, self._rotation(batch))
+        # The residual stream is as precise as the weights, also where autocast made its ends narrower.
+        stream = torch.cat([video.to(text.dtype), rows.to(text.dtype)], dim=1)
+        _, stream = model._run_decoder_stack(text, stream, self._rotation(batch))
         return (
             model.proj_out(stream[:, :count]),
             _by_domain(model.action_proj_out, stream[:, count:], batch.domains),

@@ -22,8 +22,6 @@ from cosmos_policy.inputs import Fit
 
 FILE = "prepared.json"
 VERSION = 1
-#: WebP quality of the pictures: about 42 dB, far above what an autoencoder keeps.
-QUALITY = 92
 
 
 @dataclass(frozen=True)
@@ -118,13 +116,18 @@ def read_prepared(folder: Path) -> PreparedDataset:
     return PreparedDataset(folder=folder, **content)
 
 
-def write_episode(folder: Path, index: int, actions: np.ndarray, state: np.ndarray, frames: np.ndarray) -> None:
-    """One episode's file. actions: float64 [A, D]; state: float64 [A + 1, D] or [0, D]; frames: uint8 [N, h, w, 3]."""
+def write_episode(
+    folder: Path, index: int, actions: np.ndarray, state: np.ndarray, frames: np.ndarray, quality: int
+) -> None:
+    """One episode's file.
+
+    actions: float64 [A, D]. state: float64 [A + 1, D] or [0, D]. frames: uint8 [N, h, w, 3]. quality: WebP's, 1 to 100.
+    """
     from PIL import Image
 
     def picture(frame: np.ndarray) -> bytes:
         buffer = io.BytesIO()
-        Image.fromarray(frame).save(buffer, format="WEBP", quality=QUALITY, method=4)
+        Image.fromarray(frame).save(buffer, format="WEBP", quality=quality, method=4)
         return buffer.getvalue()
 
     with ThreadPoolExecutor() as pool:

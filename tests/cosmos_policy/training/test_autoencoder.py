@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from training_samples import write_prepared_episodes
 
 from cosmos_policy.training.autoencoder import AutoencoderTask, Clips
 from cosmos_policy.training.base import base_of
@@ -68,3 +69,17 @@ def test_latents_come_to_unit_size(task, autoencoder, episodes):
     assert ((latents.std((0, 2, 3, 4)) > 0.5) & (latents.std((0, 2, 3, 4)) < 2)).all()
     torch.testing.assert_close(normalised(autoencoder, denormalised(autoencoder, latents)), latents)
     assert decode(autoencoder, latents[:1]).shape == (1, 5, 48, 64, 3)
+
+
+def test_datasets_of_different_sizes_take_turns(autoencoder, settings_for, episodes, tmp_path):
+    other = read_prepared(write_prepared_episodes(tmp_path, episodes=2, steps=6, size=(64, 32)))
+    settings = settings_for(part="autoencoder", batch_size=2, autoencoder={"clip_frames": 5})
+    sources = [Clips(read_prepared(episodes), (0, 2), 1.0), Clips(other, (0,), 3.0)]
+    task = AutoencoderTask(autoencoder, sources, [], settings, torch.device("cpu"))
+    seen = [task.batch((0, 0, step, 0)) for step in range(40)]
+    sizes = {tuple(pixels.shape): content for pixels, _, content in seen}
+    assert sizes == {(2, 3, 5, 80, 96): (48, 64), (2, 3, 5, 96, 64): (64, 32)}
+    share = np.mean([pixels.shape[3] == 96 for pixels, *_ in seen])
+    assert share == pytest.approx(0.75, abs=0.15)
+    assert torch.isfinite(task.module(seen[0])["total"])
+    assert task.evaluate() == {}

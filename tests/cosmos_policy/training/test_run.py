@@ -5,16 +5,21 @@ import json
 import numpy as np
 import pytest
 import torch
+import typer
+from pydantic import TypeAdapter
 from safetensors.torch import load_file
 from training_samples import write_prepared_episodes
+from typer.testing import CliRunner
 
 import cosmos_policy
 import embodiments
 from cosmos_policy import Observation
 from cosmos_policy.checkpoints import embodiment_for, resolve_checkpoint
+from cosmos_policy.cli.train import train as train_command
 from cosmos_policy.errors import Failure, UsageError
 from cosmos_policy.training.data.prepared import read_prepared
 from cosmos_policy.training.run import train
+from cosmos_policy.training.settings import TrainSettings
 
 
 def log_of(folder):
@@ -127,7 +132,7 @@ def test_a_new_architecture_and_its_autoencoder(settings_for, tmp_path, single_t
         optimizer={"learning_rate": 3e-3, "schedule": "constant", "head_factor": 1.0}, average={"decay": 0},
     )  # fmt: skip
     autoencoder = train(first, tmp_path / "first")
-    assert "held_out/psnr_db" in log_of(tmp_path / "first")[-1]
+    assert "held_out/droid_joint/psnr_db" in log_of(tmp_path / "first")[-1]
     deviations = json.loads((autoencoder / "vae" / "config.json").read_text())["latents_std"]
     assert len(deviations) == 4 and all(0 < value != 1 for value in deviations)
     second = settings_for(
@@ -158,6 +163,21 @@ def test_a_tuned_decoder_leaves_the_encoder(settings_for, tmp_path, single_threa
 def test_bfloat16_weights_halve_the_file(settings_for, tmp_path, single_thread):
     folder = train(settings_for(steps=1, saved="bf16", precision="bf16"), tmp_path / "run")
     assert {tensor.dtype for tensor in weights_of(folder).values()} == {torch.bfloat16}
+
+
+def test_the_command_prepares_for_another_machine_and_trains_there(settings_for, tmp_path, single_thread):
+    """What ``--prepare-only`` writes is all that the run needs: the same settings, on prepared episodes."""
+    command = typer.Typer()
+    command.command()(train_command)
+    runner, written = CliRunner(), tmp_path / "first.yaml"
+    written.write_text(TypeAdapter(TrainSettings).dump_json(settings_for(steps=2), exclude_none=True).decode())
+    prepared = runner.invoke(command, [str(written), "--output", str(tmp_path / "here"), "--prepare-only"])
+    assert prepared.exit_code == 0, prepared.output
+    moved = tmp_path / "here" / "mine" / "prepared.yaml"
+    assert moved.is_file() and not (tmp_path / "here" / "mine" / "training.jsonl").exists()
+    done = runner.invoke(command, [str(moved), "--output", str(tmp_path / "there"), "--set", "steps=1"])
+    assert done.exit_code == 0 and str(tmp_path / "there" / "mine" / "checkpoint") in done.output, done.output
+    assert [line["step"] for line in log_of(tmp_path / "there" / "mine")] == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def write_prepared_episodes(folder, *, embodiment="droid_joint", episodes=3, ste
         for row, frame in enumerate(frames):
             left = int(24 + 16 * np.sin(0.3 * row + index))
             frame[16:32, left : left + 16] = (250, 60 * index, 30)
-        write_episode(folder, index, actions, state, frames)
+        write_episode(folder, index, actions, state, frames, quality=100)
         facts.append(EpisodeFacts(index, f"lift cube {index % 2}", len(frames), len(actions)))
     write_prepared(
         PreparedDataset(folder, "drawn episodes", f"seed {seed}", embodiment, robot.fps, 256, fit, tuple(facts))
