@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,16 @@ class Sampling:
     resolution_tier: int | None = None
     guidance_interval: tuple[float, float] | None = None
     guidance_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that would end in a broken index or in NaN, long after they were written."""
+        steps, scale, shift = self.num_inference_steps, self.guidance_scale, self.flow_shift
+        if steps is not None and not (isinstance(steps, Integral) and steps >= 1):
+            raise UsageError(f"num_inference_steps is {steps!r}; expected a whole number of steps, 1 or more.")
+        if scale is not None and not (isinstance(scale, Real) and math.isfinite(scale)):
+            raise UsageError(f"guidance_scale is {scale!r}; expected a finite number (1 switches guidance off).")
+        if shift is not None and not (isinstance(shift, Real) and math.isfinite(shift) and shift > 0):
+            raise UsageError(f"flow_shift is {shift!r}; expected a finite number above 0.")
 
     def over(self, defaults: Sampling) -> Sampling:
         """These settings, with every None filled from `defaults`."""

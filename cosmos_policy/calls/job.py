@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,15 @@ class Job:
 
 
 def find_embodiment(embodiment: Any) -> embodiments.Embodiment:
-    """`embodiment` itself, or the one of that name."""
-    return embodiments.get(embodiment) if isinstance(embodiment, str) else embodiment
+    """`embodiment` itself, or the one of that name; a :class:`UsageError` where it is neither."""
+    if isinstance(embodiment, str):
+        return embodiments.get(embodiment)
+    if not isinstance(embodiment, embodiments.Embodiment):
+        raise UsageError(
+            f"embodiment is a {type(embodiment).__name__}; expected a name (cosmos-policy embodiments lists them), the "
+            "path of a robot file, or an Embodiment."
+        )
+    return embodiment
 
 
 def state_rows_of(embodiment: embodiments.Embodiment, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
@@ -93,9 +101,11 @@ def make_job(
     actions: [T, D], clean, in model space; or T, where they are the model's to say. prefix: [p, D], in model space:
     the first of those T, which are known.
     """
+    if not isinstance(seed, Integral) or not -(2**63) <= seed < 2**63:
+        raise UsageError(f"seed is {seed!r}; expected a whole number of 64 bits.")
     known = isinstance(actions, np.ndarray)
     steps = len(actions) if known else actions
-    if steps < 1 or steps % FRAMES_PER_LATENT:
+    if not isinstance(steps, Integral) or steps < 1 or steps % FRAMES_PER_LATENT:
         raise UsageError(
             f"A chunk of {steps} actions does not fill whole latent frames; "
             f"expected a positive multiple of {FRAMES_PER_LATENT}, as {embodiment.name}'s {embodiment.chunk_size}."
@@ -124,7 +134,7 @@ def make_job(
         domain_id=embodiment.domain_id,
         fps=float(embodiment.fps),
         sampling=sampling,
-        seed=seed,
+        seed=int(seed),
         video=video,
     )
     info = {

@@ -46,6 +46,8 @@ class Document:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise EmbodimentError(f"cannot read the robot file {path}: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            raise EmbodimentError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start})") from None
         try:
             root = yaml.compose(text, Loader=_StrictLoader)
             content = yaml.load(text, Loader=_StrictLoader)  # a SafeLoader: plain data only

@@ -166,6 +166,13 @@ def test_a_file_that_is_not_there():
         embodiments.get("no_such_robot.yaml")
 
 
+def test_a_file_that_is_no_text(tmp_path):
+    path = tmp_path / "photo.yaml"
+    path.write_bytes(b"\x89PNG\xff")
+    with pytest.raises(embodiments.EmbodimentError, match="no text in UTF-8"):
+        embodiments.load(path)
+
+
 def test_statistics_are_fitted_and_used(tmp_path):
     """fit, write, name the file in the robot file: the robot then normalises its own data into -1..1."""
     robot = embodiments.get(EXAMPLE)

@@ -76,6 +76,7 @@ def test_wrong_files_cost_one_line(command, robot_files):
         "names wrist twice": ("policy", *base, "--instruction", "x", "--image", "wrist=a", "--image", "wrist=b"),
         "There is no picture": ("policy", *base, "--instruction", "x", "--image", "wrist=none.png"),
         "is no JSON": ("policy", *base, "--instruction", "x", *views, "--state", folder / "broken.json"),
+        "cannot be read: Is a directory": ("policy", *base, "--instruction", "x", *views, "--state", folder),
         "holds 5 frames; 16 actions need 17": ("inverse-dynamics", *base, "--video", folder / "fast.mp4"),
         "was trained at 15": ("inverse-dynamics", *base, "--video", folder / "fast.mp4", "--chunk-size", 4),
     }
