@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -29,7 +30,8 @@ def print_tables(bench: Bench, console: Console) -> None:
         f"{bench.device}, {bench.dtype}, {bench.parameters / 1e9:.2f} B parameters. Measured here: "
         f"{chip.products / 1e12:.3g} TFLOP/s{fp8}, {chip.bytes / 1e12:.3g} TB/s."
     )
-    totals = Table("#", "call", "engine", "batch", "p50 ms", "p99 ms", "per s", "floor ms", "x floor", "GiB", "error")
+    columns = ("#", "call", "engine", "batch", "p50 ms", "p99 ms", "per s", "floor ms", "x", "GiB", "error")
+    totals = Table(*columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for number, line in enumerate(bench.lines, 1):
         totals.add_row(str(number), *_totals(line))
     console.print(totals)
@@ -37,13 +39,16 @@ def print_tables(bench: Bench, console: Console) -> None:
         console.print(_stages(bench.lines[start : start + STAGE_COLUMNS], start + 1))
     if bench.float32_error is not None:
         console.print(f"native against diffusers, both in float32: relative error {bench.float32_error:.1e}.")
-    console.print("floor: arithmetic and weight traffic of the denoising steps. error: against float32, relative.")
+    console.print(
+        "floor: arithmetic and weights' bytes of denoising; x: denoising over it. error: relative to float32."
+    )
     for name in dict.fromkeys(line.measurement.engine for line in bench.lines):
         console.print(name)
 
 
 def _stages(lines: list[Line], first: int) -> Table:
-    table = Table("p50 / p99 ms", *(f"#{first + index}" for index in range(len(lines))))
+    numbers = (f"#{first + index}" for index in range(len(lines)))
+    table = Table("p50 / p99 ms", *numbers, box=box.SIMPLE_HEAD)
     for stage in ("prepare", *STAGES):
         spreads = [line.prepare if stage == "prepare" else line.measurement.stages.get(stage) for line in lines]
         if any(spreads):
@@ -52,7 +57,7 @@ def _stages(lines: list[Line], first: int) -> Table:
 
 
 def _short(engine: str) -> str:
-    return engine.split()[0] + (" fp8" if engine.endswith("fp8)") else "")
+    return engine.split()[0] + (" fp8" if "fp8" in engine else "")
 
 
 def _totals(line: Line) -> list[str]:

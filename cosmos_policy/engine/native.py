@@ -76,7 +76,9 @@ class NativeEngine:
         self._solver = Solver(parts.scheduler, parts.native_flow)
         tower = TextTower(network, device, placement)
         self.texts = TextCache(tower.read, TEXT_CACHE_BYTES)
-        self.name = f"native ({device.type}, attention: {attention.name}, {operations.name}{', fp8' if fp8 else ''})"
+        path = [device.type, f"attention: {attention.name}", operations.name]
+        path += ["fp8"] * fp8 + [f"offload: {offload}"] * (offload is not None)
+        self.name = f"native ({', '.join(path)})"
 
     def run(self, requests: Sequence[EngineRequest]) -> list[EngineResult]:
         """Answers, in order. Requests of one schedule (steps and flow shift) run together, whatever their sizes."""
