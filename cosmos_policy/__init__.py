@@ -3,22 +3,45 @@
 >>> import cosmos_policy
 >>> model = cosmos_policy.load("tiny")  # doctest: +SKIP
 
-Importing this package imports no torch: a robot's computer needs none.
+Importing this package imports no torch, and its parts come when they are first named: a robot's computer needs few.
 """
 
-from cosmos_policy.client import ActionChunkBroker, connect
-from cosmos_policy.errors import Failure, UsageError
-from cosmos_policy.loading import load
-from cosmos_policy.types import (
-    ActionChunk,
-    ForwardDynamicsRequest,
-    InverseDynamicsRequest,
-    Observation,
-    PolicyRequest,
-    Rollout,
-    Sampling,
-)
-from cosmos_policy.world_action_model import ModelInfo, WorldActionModel
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cosmos_policy.client import ActionChunkBroker, connect
+    from cosmos_policy.errors import Failure, UsageError
+    from cosmos_policy.loading import load
+    from cosmos_policy.types import (
+        ActionChunk,
+        ForwardDynamicsRequest,
+        InverseDynamicsRequest,
+        Observation,
+        PolicyRequest,
+        Rollout,
+        Sampling,
+    )
+    from cosmos_policy.world_action_model import ModelInfo, WorldActionModel
+
+_HOME = {
+    "ActionChunk": "types",
+    "ActionChunkBroker": "client",
+    "Failure": "errors",
+    "ForwardDynamicsRequest": "types",
+    "InverseDynamicsRequest": "types",
+    "ModelInfo": "world_action_model",
+    "Observation": "types",
+    "PolicyRequest": "types",
+    "Rollout": "types",
+    "Sampling": "types",
+    "UsageError": "errors",
+    "WorldActionModel": "world_action_model",
+    "connect": "client",
+    "load": "loading",
+}
 
 __all__ = [
     "ActionChunk",
@@ -36,3 +59,16 @@ __all__ = [
     "connect",
     "load",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """A public name, imported when it is first asked for (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'cosmos_policy' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(import_module(f"cosmos_policy.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

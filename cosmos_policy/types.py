@@ -26,6 +26,11 @@ class Observation:
     state: Mapping[str, np.ndarray] = field(default_factory=dict)
     stamp: float = 0.0
 
+    def __post_init__(self) -> None:
+        """A stamp that is no time would make every chunk look fresh for ever."""
+        if not (isinstance(self.stamp, Real) and math.isfinite(self.stamp)):
+            raise UsageError(f"stamp is {self.stamp!r}; expected the capture time as a finite number of seconds.")
+
 
 @dataclass(frozen=True)
 class Sampling:

@@ -36,8 +36,8 @@ def get(name: str | Path) -> Embodiment:
     close = difflib.get_close_matches(str(name), known, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise EmbodimentError(
-        f"there is no embodiment {name!r}{hint}; known are {', '.join(names())}, the Cosmos domain names "
-        f"{', '.join(sorted(by_alias))}, and the path of a robot file (.yaml)"
+        f"there is no embodiment {name!r}{hint}; known are {', '.join(names())}, their Cosmos domain names, and "
+        "the path of a robot file (.yaml)"
     )
 
 

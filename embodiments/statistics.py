@@ -105,6 +105,8 @@ def read(path: Path | str) -> Statistics:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise EmbodimentError(f"cannot read the statistics file {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise EmbodimentError(f"the statistics file {path} is no text; expected JSON") from None
     except json.JSONDecodeError as error:
         raise EmbodimentError(f"the statistics file {path} is no JSON (line {error.lineno}: {error.msg})") from None
     if not isinstance(content, dict) or not {"name", "source", "sha256", "values"} <= content.keys():

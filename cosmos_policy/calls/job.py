@@ -69,7 +69,10 @@ def state_rows_of(embodiment: embodiments.Embodiment, state: Mapping[str, np.nda
 
 def action_rows(embodiment: embodiments.Embodiment, actions: np.ndarray, name: str) -> np.ndarray:
     """`actions`, [T, D] in unified SI units, in model space; a :class:`UsageError` that calls them `name` otherwise."""
-    array = np.asarray(actions, dtype=np.float64)
+    try:
+        array = np.asarray(actions, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} holds no table of numbers; expected [T, {embodiment.action_dim}].") from None
     if array.ndim != 2 or array.shape[1] != embodiment.action_dim:
         raise UsageError(
             f"{name} has shape {list(array.shape)}; {embodiment.name} expects [T, {embodiment.action_dim}], "

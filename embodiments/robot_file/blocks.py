@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from embodiments import blocks
 from embodiments.columns import Field as Quantity
@@ -102,6 +102,14 @@ class Pose(Strict):
     model_frame: str = ""
     column_prefix: str = ""
 
+    @field_validator("to_opencv")
+    @classmethod
+    def _turns_only(cls, rows: Matrix3) -> Matrix3:
+        matrix = np.array(rows)
+        if not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-6) or np.linalg.det(matrix) < 0.0:
+            raise ValueError("these rows are no rotation: they must be orthonormal, with determinant +1")
+        return rows
+
     def build(self, built: dict[str, blocks.Block]) -> blocks.Block:
         return blocks.PoseBlock(
             self.name,
@@ -113,12 +121,20 @@ class Pose(Strict):
         )
 
 
-class Ends(Strict):
+class RobotEnds(Strict):
     """The number of an open and of a closed gripper, and its unit. No default: this is what goes wrong in silence."""
 
     open: float
     closed: float
-    unit: str = "1"
+    unit: Literal["share", "percent", "m", "cm", "mm", "rad", "deg"]
+
+
+class ModelEnds(Strict):
+    """The same in the model's column: a share, or metres of opening."""
+
+    open: float
+    closed: float
+    unit: Literal["share", "m"] = "share"
 
 
 class Gripper(Strict):
@@ -128,8 +144,8 @@ class Gripper(Strict):
     name: Name
     role: Literal["command", "state"]
     quantity: Name = "gripper_position"
-    robot: Ends
-    model: Ends = Ends(open=1.0, closed=0.0)
+    robot: RobotEnds
+    model: ModelEnds = ModelEnds(open=1.0, closed=0.0)
     column_prefix: str = ""
 
     @model_validator(mode="after")
@@ -140,8 +156,9 @@ class Gripper(Strict):
         return self
 
     def build(self, built: dict[str, blocks.Block]) -> blocks.Block:
+        robot_unit, model_unit = ("1" if ends.unit == "share" else ends.unit for ends in (self.robot, self.model))
         value_map = blocks.GripperMap(
-            self.robot.open, self.robot.closed, self.model.open, self.model.closed, self.robot.unit, self.model.unit
+            self.robot.open, self.robot.closed, self.model.open, self.model.closed, robot_unit, model_unit
         )
         return blocks.GripperBlock(
             self.name,

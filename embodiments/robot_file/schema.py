@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from embodiments import normalizers, statistics
 from embodiments.blocks import Block
 from embodiments.datasets import DatasetLayout, FeatureReference
 from embodiments.embodiment import Embodiment
+from embodiments.errors import EmbodimentError
 from embodiments.robot_file.blocks import AnyBlock, Name
 from embodiments.robot_file.frames import Strict
 from embodiments.views import OneOverTwo, SideBySide, SingleView, ViewLayout
@@ -110,7 +112,7 @@ class Dataset(Strict):
     fps: Annotated[float, Field(gt=0.0)]
     states: dict[str, str] = Field(default_factory=dict)
     commands: dict[str, str] = Field(default_factory=dict)
-    views: dict[str, str] = Field(default_factory=dict)
+    views: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
     widths: dict[str, list[int]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -118,6 +120,21 @@ class Dataset(Strict):
         for text in (*self.states.values(), *self.commands.values()):
             FeatureReference.parse(text)
         return self
+
+    def check_slices(self, blocks: tuple[Block, ...]) -> None:
+        """A slice such as "observation.state[0:6]" must be as wide as the quantity that it feeds."""
+        for role, references in (("state", self.states), ("command", self.commands)):
+            sizes = {
+                field.name: math.prod(field.shape) for block in blocks for field in block.fields if field.role == role
+            }
+            for quantity, text in references.items():
+                columns = FeatureReference.parse(text).columns
+                width = None if columns is None else columns.stop - columns.start
+                if width is not None and width != sizes.get(quantity, width):
+                    raise EmbodimentError(
+                        f"the dataset {self.name!r} feeds {quantity!r} from {text!r}, which is {width} wide, "
+                        f"but the robot's blocks read {sizes[quantity]} numbers"
+                    )
 
     def build(self) -> DatasetLayout:
         widths = {feature: tuple(allowed) for feature, allowed in self.widths.items()}
@@ -131,7 +148,7 @@ class RobotFile(Strict):
     title: str
     domain: Domain
     fps: Annotated[float, Field(gt=0.0)]
-    chunk_size: Annotated[int, Field(ge=1)]
+    chunk_size: Annotated[int, Field(ge=4, multiple_of=4)]  # the video autoencoder takes four frames at a time
     blocks: Annotated[list[AnyBlock], Field(min_length=1)]
     views: Views
     normalizer: Annotated[
@@ -149,6 +166,8 @@ class RobotFile(Strict):
         for block in self.blocks:
             built[block.name] = block.build(built)
         blocks = tuple(block for block in built.values())
+        for dataset in self.datasets:
+            dataset.check_slices(blocks)
         return Embodiment(
             name=self.name,
             title=self.title,

@@ -11,11 +11,11 @@ from typing import Any
 
 import cosmos_policy
 from cosmos_policy.world_action_model import WorldActionModel
+from sim_eval.progress import Progress
 from sim_eval.replay.calls import CALLS
 from sim_eval.replay.calls.base import Scene
 from sim_eval.replay.plan import Window
 from sim_eval.replay.prepare import Preparation, describe_dataset, describe_embodiment, prepare
-from sim_eval.replay.progress import Progress
 from sim_eval.replay.settings import ReplaySettings, fingerprint
 from sim_eval.reports.replay_page import write_report
 from sim_eval.results.store import ResultStore, write_json
@@ -110,7 +110,7 @@ def _ask_all(
     open_windows = [window for window in preparation.windows if window.key not in done]
     sampling = model.sampling_for(preparation.embodiment, settings.sampling)
     scene: Scene | None = None
-    with Progress(len(preparation.windows), len(done), quiet) as progress:
+    with Progress("replay", "windows", len(preparation.windows), len(done), quiet) as progress:
         for batch in _batches(open_windows, batch_size):
             episode = batch[0].episode
             if scene is None or scene.episode.index != episode:

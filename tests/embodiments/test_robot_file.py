@@ -53,7 +53,7 @@ blocks:
   - kind: gripper
     name: gripper
     role: command
-    robot: {open: 0, closed: 1}
+    robot: {open: 0, closed: 1, unit: share}
 views: {layout: one_over_two, names: [wrist, exterior_1, exterior_2], label: concat_view}
 normalizer: {kind: quantile, clamp: true, shipped: droid}
 """
@@ -131,14 +131,21 @@ def test_every_kind_of_block_and_source(written):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (("chunk_size: 16", "chunk_size: 0"), ["line 6", "chunk_size", "greater than or equal to 1"]),
+        (("chunk_size: 16", "chunk_size: 0"), ["line 6", "chunk_size", "greater than or equal to 4"]),
         (("fps: 15", "fps: fast"), ["line 5", "fps", "'fast'"]),
         (("fps: 15", "speed: 15"), ["fps", "Field required", "line 5, speed", "Extra inputs"]),
         (("fps: 15", "fps: 15\nfps: 20"), ["line 6", "'fps' is given twice", "line 5"]),
         (("length_unit: m}", "length_unit: inch}"), ["line 10", "length_unit", "'m', 'cm' or 'mm'"]),
         (("rotation: euler_xyz, ", "rotation: rpy, "), ["line 10", "rotation", "'euler_xyz'"]),
         (("kind: gripper", "kind: claw"), ["line 12", "'claw'", "'gripper'"]),
-        (("robot: {open: 0, closed: 1}", "robot: {open: 1, closed: 1}"), ["line 12", "must differ"]),
+        (
+            ("robot: {open: 0, closed: 1, unit: share}", "robot: {open: 1, closed: 1, unit: share}"),
+            ["line 12", "must differ"],
+        ),
+        ((", unit: share}", "}"), ["line 15", "unit", "Field required"]),
+        (("unit: share", "unit: parsec"), ["line 15", "unit", "'mm'"]),
+        (("[1, 0, 0], [0, 0, 1]]", "[2, 0, 0], [0, 0, 1]]"), ["line 11", "to_opencv", "no rotation"]),
+        (("chunk_size: 16", "chunk_size: 15"), ["line 6", "chunk_size", "multiple of 4"]),
         (("names: [wrist, exterior_1, exterior_2]", "names: [wrist]"), ["line 16", "needs 3 view names"]),
         (("shipped: droid", "shipped: nobody"), ["no shipped statistics 'nobody'"]),
         (("shipped: droid", "statistics: absent.json"), ["cannot read the statistics file", "absent.json"]),
@@ -159,6 +166,18 @@ def test_wrong_files_are_told_line_and_reason(written, change, told):
     for words in told:
         assert words in str(raised.value), str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_slice_must_be_as_wide_as_what_it_feeds(written):
+    dataset = """
+datasets:
+  - {name: mine, fps: 15, states: {cartesian_position: "observation.state[0:5]"}, views: {wrist: camera}}
+"""
+    with pytest.raises(embodiments.EmbodimentError, match=r"is 5 wide, but the robot's blocks read 6 numbers"):
+        embodiments.load(written(DROID_AS_FILE + dataset))
+    embodiments.load(written(DROID_AS_FILE + dataset.replace("0:5", "0:6")))
+    with pytest.raises(embodiments.EmbodimentError, match="views"):
+        embodiments.load(written(DROID_AS_FILE + dataset.replace("0:5", "0:6").replace("camera", "''")))
 
 
 def test_a_file_that_is_not_there():

@@ -126,6 +126,11 @@ WRONG_CALLS = {
         lambda m, o, f: m.forward_dynamics(f[0], np.zeros((4, 7)), embodiment="droid"),
         r"shape \[4, 7\]; droid expects \[T, 10\]",
     ),
+    "words for actions": (
+        lambda m, o, f: m.forward_dynamics(f[0], "abc", embodiment="droid"),
+        r"no table of numbers; expected \[T, 10\]",
+    ),
+    "a stamp that is no time": (lambda m, o, f: dataclasses.replace(o, stamp=float("nan")), "finite number of seconds"),
     "NaN actions": (
         lambda m, o, f: m.forward_dynamics(f[0], np.full((4, 10), np.nan), embodiment="droid"),
         "NaN or infinite",
