@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 from cosmos_policy.cli.bench import bench
 from cosmos_policy.errors import UsageError
 
-QUICK = "--chunk-size 4 --tier 256 --steps 2 --text-tokens 60 --repeat 2 --device cpu".split()
+SHORT = ["--chunk-size", "4", "--tier", "256", "--steps", "2", "--text-tokens", "60"]
+QUICK = [*SHORT, "--repeat", "2", "--device", "cpu"]
 
 
 def run(*arguments: str):
