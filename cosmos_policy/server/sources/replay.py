@@ -27,7 +27,8 @@ from embodiments.trajectory import Trajectory
 
 #: States that differ by less than this share of the recording's range count as the same.
 SAME = 1e-3
-NO_SAMPLING = Sampling(num_inference_steps=0, guidance_scale=1.0, flow_shift=1.0, resolution_tier=256)
+#: Nothing is sampled; the fields are filled because a model's contract has them.
+NO_SAMPLING = Sampling(num_inference_steps=1, guidance_scale=1.0, flow_shift=1.0, resolution_tier=256)
 
 
 def load(dataset: str, embodiment: str, episode: int = 0) -> WorldActionModel:
