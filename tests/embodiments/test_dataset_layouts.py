@@ -61,7 +61,7 @@ def test_what_was_recorded_is_encoded(key, datasets):
 
 @every_layout
 def test_replay(key, datasets, tmp_path):
-    """The first path, on this robot's data: a window of inverse dynamics with the tiny checkpoint."""
+    """The first path, on this robot's data: a window of every call with the tiny checkpoint."""
     pytest.importorskip("lerobot")
     from cosmos_policy.types import Sampling
     from sim_eval.replay.run import replay
@@ -74,12 +74,11 @@ def test_replay(key, datasets, tmp_path):
         output=tmp_path / "report",
         checkpoint="tiny",
         episodes="0",
-        calls=("inverse-dynamics",),
         sampling=Sampling(num_inference_steps=1, resolution_tier=256),
     )
     replay(settings)
     records = [json.loads(line) for line in (tmp_path / "report" / "results.jsonl").read_text().splitlines()]
-    assert records
+    assert {record["call"] for record in records} == {"policy", "inverse-dynamics", "forward-dynamics"}
     assert (tmp_path / "report" / "report.html").stat().st_size > 1000
 
 

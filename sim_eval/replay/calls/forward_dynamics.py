@@ -32,6 +32,7 @@ class ForwardDynamicsCall(Call):
             scene.embodiment,
             seed=window.seed,
             instruction=scene.instruction,
+            state=scene.state(window),
             sampling=scene.sampling,
         )
 
