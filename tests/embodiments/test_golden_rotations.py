@@ -58,8 +58,14 @@ def test_rotations(arrays):
     quaternions = same_sign(rotations.from_matrix(ours, "quaternion_xyzw"), golden)
     np.testing.assert_allclose(quaternions, golden, atol=1e-9)
 
-    improper = rotations.to_matrix(arrays["rot9d_in"].astype(np.float64), "rot9d")
-    np.testing.assert_allclose(improper, arrays["rot9d_projected_f64"], atol=1e-9)
+    given, golden = arrays["rot9d_in"].astype(np.float64), arrays["rot9d_projected_f64"]
+    improper = rotations.to_matrix(given, "rot9d")
+    # A reflection with equal singular values has no unique nearest rotation: there another processor's SVD rounds apart.
+    singular = np.linalg.svd(given.reshape(-1, 3, 3), compute_uv=False)
+    unique = singular[:, 1] - singular[:, 2] > 1e-6
+    assert unique.sum() == 4
+    np.testing.assert_allclose(improper[unique], golden[unique], atol=1e-9)
+    np.testing.assert_allclose(improper[~unique], golden[~unique], atol=1e-6)
 
     # Singular input has no answer of its own: the golden README asks for shape and finiteness only.
     ill = rotations.to_matrix(arrays["ill_rot6d"].astype(np.float64), "rot6d")
