@@ -60,7 +60,7 @@ def test_rotations(arrays):
 
     given, golden = arrays["rot9d_in"].astype(np.float64), arrays["rot9d_projected_f64"]
     improper = rotations.to_matrix(given, "rot9d")
-    # A reflection with equal singular values has no unique nearest rotation: there another processor's SVD rounds apart.
+    # A reflection with equal singular values has no unique nearest rotation: processors round its SVD apart.
     singular = np.linalg.svd(given.reshape(-1, 3, 3), compute_uv=False)
     unique = singular[:, 1] - singular[:, 2] > 1e-6
     assert unique.sum() == 4
