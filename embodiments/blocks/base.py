@@ -80,3 +80,20 @@ class Block(ABC):
         raise EmbodimentError(
             f"the block {self.name!r} ({self.kind}) has no state row: no checkpoint was trained with one"
         )
+
+    @property
+    @abstractmethod
+    def command_fields(self) -> tuple[Field, ...]:
+        """The commands that say all that the columns say: the fewest of those that `decode` gives."""
+
+    @abstractmethod
+    def encode_commands(self, commands: Mapping[str, np.ndarray], tool_pose: np.ndarray | None) -> np.ndarray:
+        """The inverse of `decode`: unified columns [T, width] from `command_fields`, float64 [T, *shape] each.
+
+        tool_pose: [4, 4], where the robot's own tool frame of a pose block is before the first command.
+        """
+
+    def present(self, reader: Reader) -> dict[str, np.ndarray]:
+        """The present state under the names of the commands (one instant, no time axis); none where commands are
+        changes and not places."""
+        return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -45,11 +46,16 @@ class FingertipsBlock(Block):
         return self.wrist.source.hand_fields
 
     def encode(self, reader: Reader) -> np.ndarray:
+        tips = self._tips(reader)[1:]
+        return tips.reshape(len(tips), -1)
+
+    def _tips(self, reader: Reader) -> np.ndarray:
+        """The tips in the model's wrist frame, [rows, 5, 3] m."""
         source = self.wrist.source
-        wrist = (source.wrist_in_camera(reader) @ self.wrist.tool_to_model)[1:]
-        offsets = source.fingertips_in_camera(reader)[1:] - wrist[:, None, :3, 3]
+        wrist = source.wrist_in_camera(reader) @ self.wrist.tool_to_model
+        offsets = source.fingertips_in_camera(reader) - wrist[:, None, :3, 3]
         # Row vectors times R are R^T times column vectors: camera axes -> wrist axes.
-        return (offsets @ wrist[:, :3, :3]).reshape(len(wrist), -1)
+        return offsets @ wrist[:, :3, :3]
 
     def decode(self, unified: np.ndarray, decoding: Decoding) -> dict[str, np.ndarray]:
         """`<name>` [T, 5, 3] m in the model's wrist frame and `<name>_world` [T, 5, 3] m in the world."""
@@ -57,3 +63,14 @@ class FingertipsBlock(Block):
         wrist = decoding.model_poses[self.wrist.name][1:]
         world = tips @ np.swapaxes(wrist[:, :3, :3], -1, -2) + wrist[:, None, :3, 3]
         return {self.name: tips.copy(), f"{self.name}_world": world}
+
+    @cached_property
+    def command_fields(self) -> tuple[Field, ...]:
+        meaning = "five fingertips in the model's wrist frame, xyz each"
+        return (Field(self.name, "command", (5, 3), "m", meaning, -0.25, 0.25),)
+
+    def encode_commands(self, commands: Mapping[str, np.ndarray], tool_pose: np.ndarray | None) -> np.ndarray:
+        return commands[self.name].reshape(-1, self.width)
+
+    def present(self, reader: Reader) -> dict[str, np.ndarray]:
+        return {self.name: self._tips(reader)[0]}

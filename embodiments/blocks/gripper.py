@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -120,3 +121,13 @@ class GripperBlock(Block):
     def decode(self, unified: np.ndarray, decoding: Decoding) -> dict[str, np.ndarray]:
         """`<quantity>` [T], in the robot's own unit and polarity."""
         return {self.quantity: self.value_map.to_robot(unified[:, 0])}
+
+    @property
+    def command_fields(self) -> tuple[Field, ...]:
+        return (self._field("command"),)
+
+    def encode_commands(self, commands: Mapping[str, np.ndarray], tool_pose: np.ndarray | None) -> np.ndarray:
+        return self.value_map.to_model(commands[self.quantity])
+
+    def present(self, reader: Reader) -> dict[str, np.ndarray]:
+        return {self.quantity: reader.instants(self.state_fields[0])[0]}

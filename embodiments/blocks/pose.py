@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -82,3 +83,27 @@ class PoseBlock(Block):
             commands[f"{self.model_frame}_position"] = model[:, :3, 3].copy()
             commands[f"{self.model_frame}_quaternion_xyzw"] = rotations.from_matrix(model[:, :3, :3], "quaternion_xyzw")
         return commands
+
+    @cached_property
+    def command_fields(self) -> tuple[Field, ...]:
+        where = f"{self.name} in the frame that its poses are in"
+        return (
+            Field(f"{self.name}_position", "command", (3,), "m", f"{where}: xyz", -np.inf, np.inf),
+            Field(f"{self.name}_quaternion_xyzw", "command", (4,), "1", f"{where}: xyzw", -1.0, 1.0),
+        )
+
+    def encode_commands(self, commands: Mapping[str, np.ndarray], tool_pose: np.ndarray | None) -> np.ndarray:
+        position, quaternion = (commands[field.name] for field in self.command_fields)
+        told = poses.make_poses(position, rotations.to_matrix(quaternion, "quaternion_xyzw"))
+        return poses.to_deltas(np.concatenate([tool_pose[None], told]) @ self.tool_to_model)
+
+    def present(self, reader: Reader) -> dict[str, np.ndarray]:
+        return {name: values[0] for name, values in self.describe(self.source.poses(reader)).items()}
+
+    def describe(self, tool: np.ndarray) -> dict[str, np.ndarray]:
+        """Poses of the tool frame [T, 4, 4] as commands: position, quaternion, and the robot's own form of them."""
+        return {
+            f"{self.name}_position": tool[:, :3, 3].copy(),
+            f"{self.name}_quaternion_xyzw": rotations.from_matrix(tool[:, :3, :3], "quaternion_xyzw"),
+            **self.source.commands(tool),
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -42,7 +43,9 @@ class PoseDeltaBlock(Block):
         return (Field(self.quantity, "command", (6,), "1, rad", meaning, -1.0, 1.0, _example),)
 
     def encode(self, reader: Reader) -> np.ndarray:
-        delta = reader.steps(self.fields[0])
+        return self._columns(reader.steps(self.fields[0]))
+
+    def _columns(self, delta: np.ndarray) -> np.ndarray:
         turn = rotations.from_matrix(rotations.to_matrix(delta[:, 3:], "axis_angle"), self.representation)
         return np.concatenate([delta[:, :3], turn], axis=-1)
 
@@ -50,6 +53,13 @@ class PoseDeltaBlock(Block):
         """`<quantity>` [T, 6]: xyz in controller units, axis-angle in rad."""
         turn = rotations.from_matrix(rotations.to_matrix(unified[:, 3:], self.representation), "axis_angle")
         return {self.quantity: np.concatenate([unified[:, :3], turn], axis=-1)}
+
+    @property
+    def command_fields(self) -> tuple[Field, ...]:
+        return self.fields
+
+    def encode_commands(self, commands: Mapping[str, np.ndarray], tool_pose: np.ndarray | None) -> np.ndarray:
+        return self._columns(commands[self.quantity])
 
 
 def _example(times: np.ndarray, generator: np.random.Generator) -> np.ndarray:

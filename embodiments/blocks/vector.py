@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -57,6 +58,16 @@ class VectorBlock(Block):
     def decode(self, unified: np.ndarray, decoding: Decoding) -> dict[str, np.ndarray]:
         """`<quantity>` [T, width], in the robot's own unit."""
         return {self.quantity: unified / self.si_per_unit}
+
+    @property
+    def command_fields(self) -> tuple[Field, ...]:
+        return self.fields
+
+    def encode_commands(self, commands: Mapping[str, np.ndarray], tool_pose: np.ndarray | None) -> np.ndarray:
+        return commands[self.quantity] * self.si_per_unit
+
+    def present(self, reader: Reader) -> dict[str, np.ndarray]:
+        return {self.quantity: reader.instants(self.state_fields[0])[0]}
 
 
 def joints_block(
