@@ -20,10 +20,11 @@ from cosmos_policy.engine.heads import Heads
 from cosmos_policy.engine.layout import Layout, layout_of
 from cosmos_policy.engine.noise import draw_noise
 from cosmos_policy.engine.offload import Offload, Placement
+from cosmos_policy.engine.paths import Paths
 from cosmos_policy.engine.request import EngineRequest, EngineResult
 from cosmos_policy.engine.solver import Schedule, Solver
 from cosmos_policy.engine.stopwatch import Stopwatch
-from cosmos_policy.engine.stream import Stream, take_layers
+from cosmos_policy.engine.stream import take_layers
 from cosmos_policy.engine.text import prompt_token_ids
 from cosmos_policy.engine.text_cache import TextCache
 from cosmos_policy.engine.text_tower import TextTower
@@ -34,8 +35,6 @@ logger = logging.getLogger(__name__)
 #: bytes of prompts' keys and values that are kept: some forty prompts of Nano
 TEXT_CACHE_BYTES = 2 << 30
 TOKENS_PER_PASS = 16384
-#: steps of at most so many tokens are recorded as CUDA graphs; larger ones keep the GPU busy without
-RECORDED_TOKENS = 2048
 KEPT_GRAPHS = 8
 
 
@@ -43,7 +42,8 @@ class NativeEngine:
     """Runs batches of :class:`EngineRequest`.
 
     parts: a checkpoint's modules; with `offload` (see :mod:`cosmos_policy.engine.offload`) the transformer is in host
-    memory, else on `device`. fp8: whether the generation stream's linear layers are quantised.
+    memory, else on `device`. fp8: whether the generation stream's linear layers are quantised. paths: the fastest
+    ones where nothing is said.
     """
 
     def __init__(
@@ -53,24 +53,26 @@ class NativeEngine:
         dtype: torch.dtype,
         fp8: bool = False,
         offload: Offload | None = None,
+        paths: Paths | None = None,
     ):
         self.device, self.dtype = device, dtype
         self._parts, self._grid = parts, parts.grid
         network = parts.transformer
         config = network.config
-        operations = choose_operations(device)
+        paths = paths or Paths()
+        operations = paths.operations or choose_operations(device)
         if fp8:
             check_fp8(device, dtype)
-        attention = choose_attention(
+        attention = paths.attention or choose_attention(
             device, dtype, config.num_attention_heads, config.num_key_value_heads, config.head_dim
         )
         placement = Placement(network, device, offload)
         layers = placement.video_layers(take_layers(network, fp8))
-        stream = Stream(layers, network.norm_moe_gen.weight.data, config.rms_norm_eps, attention, operations)
+        stream = paths.stream(layers, network.norm_moe_gen.weight.data, config.rms_norm_eps, attention, operations)
         self._heads = Heads(network, dtype)
         self._frame = framer(device)
         self._graphs = Graphs(device, KEPT_GRAPHS)
-        self._streamed = offload == "layers"
+        self._recorded_tokens = 0 if offload == "layers" else paths.recorded_tokens
         self._denoiser = Denoiser(network, self._heads, stream, TOKENS_PER_PASS)
         self._autoencoder = Autoencoder(parts.vae, operations, autoencoder_bytes(device))
         self._solver = Solver(parts.scheduler, parts.native_flow)
@@ -179,7 +181,7 @@ class NativeEngine:
         def compute(state: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
             return batch.join([self._denoiser.velocities(*batch.split(state), batch, plan, prompts, embedding)])
 
-        if plan.tokens > RECORDED_TOKENS or self._streamed:
+        if plan.tokens > self._recorded_tokens:
             return compute(state, embedding)
         key = (plan, batch.frame, *prompts.texts, *prompts.negatives)
         return self._graphs.run(key, compute, state, embedding)
