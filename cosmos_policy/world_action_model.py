@@ -94,6 +94,10 @@ class WorldActionModel(ABC):
     def close(self) -> None:  # noqa: B027 (nothing to give back is a fine default)
         """Give back what the model holds: device memory or a connection. Calling it twice is harmless."""
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> WorldActionModel:
+        """Itself: what copies its arguments (Gymnasium does) gets no second set of weights and no second connection."""
+        return self
+
     def __enter__(self) -> WorldActionModel:
         return self
 

@@ -31,7 +31,7 @@ class OpenedDataset:
 
 def open_dataset(
     dataset: str,
-    embodiment: str,
+    embodiment: str | Embodiment,
     *,
     episodes: str | None = None,
     camera_map: Mapping[str, str] | None = None,
@@ -40,11 +40,11 @@ def open_dataset(
 ) -> OpenedDataset:
     """Find a LeRobot v3 dataset and check it against a robot; no frame is decoded.
 
-    dataset: a folder or hub id. embodiment: a name or a YAML file. episodes: such as "0,3:7"; all if None.
+    dataset: a folder or hub id. embodiment: a name, a YAML file, or the robot. episodes: such as "0,3:7"; all if None.
     camera_map, missing_views, fps: as in :func:`~cosmos_policy.datasets.binding.bind`.
     Whatever does not fit is one ``UsageError`` that names the feature and the cure.
     """
-    robot = embodiments.get(embodiment)
+    robot = embodiment if isinstance(embodiment, Embodiment) else embodiments.get(embodiment)
     source = locate(dataset)
     info = read_info(source.root, source.name)
     check_health(source.root, source.name, info)
