@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import Any
@@ -117,6 +117,111 @@ class ForwardDynamicsRequest:
     instruction: str | None = None
     state: Mapping[str, np.ndarray] | None = None
     sampling: Sampling = Sampling()
+
+
+@dataclass(frozen=True)
+class ReasonSampling:
+    """How the reasoner draws its words. A field left at None takes the documented default, with or without reasoning.
+
+    temperature: 0 always takes the likeliest token. top_p: of the likeliest tokens, only so much probability is drawn
+    from. top_k: only so many tokens; 0 is no limit. repetition_penalty: divides the logits of tokens that stood in the
+    prompt or the answer; 1 is none. presence_penalty, frequency_penalty: taken off the logits of tokens of the answer,
+    once or for every time they stood there.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no distribution can mean."""
+        ranges = {
+            "temperature": (0.0, 100.0, "0 to 100"),
+            "top_p": (1e-6, 1.0, "above 0, at most 1"),
+            "repetition_penalty": (1e-3, 100.0, "above 0; 1 is none"),
+            "presence_penalty": (-2.0, 2.0, "-2 to 2"),
+            "frequency_penalty": (-2.0, 2.0, "-2 to 2"),
+        }
+        for name, (low, high, expected) in ranges.items():
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, Real) and low <= value <= high):
+                raise UsageError(f"{name} is {value!r}; expected a number {expected}.")
+        if self.top_k is not None and not (isinstance(self.top_k, Integral) and self.top_k >= 0):
+            raise UsageError(f"top_k is {self.top_k!r}; expected a whole number of tokens, 0 for no limit.")
+
+    def over(self, defaults: ReasonSampling) -> ReasonSampling:
+        """These settings, with every None filled from `defaults`."""
+        return replace(defaults, **{name: value for name, value in vars(self).items() if value is not None})
+
+
+@dataclass(frozen=True)
+class ReasonRequest:
+    """A conversation that the reasoner goes on with.
+
+    messages: in the Qwen3-VL shape: maps of role ("system", "user", "assistant") and content, which is text or a list
+        of parts: {"type": "text", "text": ...}, {"type": "image", "image": uint8 [H, W, 3], path or URL}, {"type":
+        "video", "video": path, URL, or uint8 [T, H, W, 3] with "fps" (Hz) or "times_s" (seconds, one for each frame)},
+        or OpenAI's "image_url" and "video_url".
+    reasoning: ask for the thoughts before the answer.
+    stop: the answer ends before the first of these strings.
+    max_tokens: thoughts and answer together.
+    video_fps: frames taken from each second of a video; None takes the processor's 2. all_frames: take every frame.
+    """
+
+    messages: Sequence[Mapping[str, Any]]
+    reasoning: bool = False
+    sampling: ReasonSampling = ReasonSampling()
+    seed: int = 0
+    max_tokens: int = 4096
+    stop: tuple[str, ...] = ()
+    video_fps: float | None = None
+    all_frames: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what would only be noticed after the pictures were read."""
+        if not (isinstance(self.max_tokens, Integral) and self.max_tokens >= 1):
+            raise UsageError(f"max_tokens is {self.max_tokens!r}; expected a whole number of tokens, 1 or more.")
+        if isinstance(self.stop, str) or not all(isinstance(text, str) and text for text in self.stop):
+            raise UsageError(f"stop is {self.stop!r}; expected a tuple of strings that are not empty.")
+        fps = self.video_fps
+        if fps is not None and not (isinstance(fps, Real) and math.isfinite(fps) and fps > 0):
+            raise UsageError(f"video_fps is {fps!r}; expected frames per second, above 0.")
+        if fps is not None and self.all_frames:
+            raise UsageError("video_fps and all_frames were both given; expected one of them.")
+
+
+@dataclass(frozen=True)
+class ReplyDelta:
+    """What the reasoner has added: to its thoughts, to its answer. Joined, they are those of the :class:`Reply`."""
+
+    text: str = ""
+    reasoning: str = ""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the reasoner said.
+
+    text: the answer. reasoning: the thoughts between <think> and </think>; None where there were none.
+    finish_reason: "stop" at the end of the turn or at a stop string, "length" where max_tokens were used up.
+    stop: the stop string that ended it. prompt_tokens, completion_tokens: read (media included) and written;
+    reasoning_tokens: of those written, up to the end of the thoughts.
+    timing: stage -> milliseconds: prepare, first_token (from the start of the computation), decode, total.
+    info: what produced the reply: checkpoint, seed, sampling, engine path.
+    """
+
+    text: str
+    reasoning: str | None
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int = 0
+    stop: str | None = None
+    timing: Mapping[str, float] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
