@@ -55,7 +55,7 @@ class NativeEngine:
         offload: Offload | None = None,
         paths: Paths | None = None,
     ):
-        self.device, self.dtype = device, dtype
+        self.device, self.dtype, self.transformer = device, dtype, parts.transformer
         self._parts, self._grid = parts, parts.grid
         network = parts.transformer
         config = network.config
@@ -102,6 +102,7 @@ class NativeEngine:
     def close(self) -> None:
         """Drop the weights."""
         self.texts.clear()
+        self.transformer = None
         self._parts = self._denoiser = self._autoencoder = self._heads = self.texts = self._graphs = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

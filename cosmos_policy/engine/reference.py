@@ -126,7 +126,7 @@ class ReferenceEngine:
     """diffusers' pipeline behind the engine's interface. parts: a checkpoint's modules, on `device`."""
 
     def __init__(self, parts: Parts, device: torch.device, dtype: torch.dtype):
-        self.device, self.dtype = device, dtype
+        self.device, self.dtype, self.transformer = device, dtype, parts.transformer
         self.name = f"diffusers {diffusers.__version__} Cosmos3OmniPipeline"
         self._pipeline = ExactPipeline(
             parts.transformer,
@@ -148,7 +148,7 @@ class ReferenceEngine:
 
     def close(self) -> None:
         """Drop the weights."""
-        self._pipeline = None
+        self.transformer = self._pipeline = None
 
     def _check(self, request: EngineRequest) -> None:
         sampling = request.sampling

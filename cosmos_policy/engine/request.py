@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -64,9 +64,14 @@ class EngineResult:
 
 
 class Engine(Protocol):
-    """What a :class:`~cosmos_policy.local_model.LocalModel` runs on."""
+    """What a :class:`~cosmos_policy.local_model.LocalModel` runs on.
+
+    transformer: diffusers' network; its language weights are the reasoner's too. device: where it computes.
+    """
 
     name: str
+    transformer: Any
+    device: Any
 
     def run(self, requests: Sequence[EngineRequest]) -> list[EngineResult]:
         """Answers, in order. The same request gives the same answer, alone or among others."""
