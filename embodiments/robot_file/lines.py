@@ -40,12 +40,12 @@ class Document:
     root: yaml.Node
 
     @classmethod
-    def read(cls, path: Path) -> Document:
-        """Read the file; `EmbodimentError` if it is not there, is no YAML, or is no mapping."""
+    def read(cls, path: Path, kind: str = "robot file") -> Document:
+        """Read the file, a `kind`; `EmbodimentError` if it is not there, is no YAML, or is no mapping."""
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
-            raise EmbodimentError(f"cannot read the robot file {path}: {error.strerror}") from None
+            raise EmbodimentError(f"cannot read the {kind} {path}: {error.strerror}") from None
         except UnicodeDecodeError as error:
             raise EmbodimentError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start})") from None
         try:
@@ -58,7 +58,7 @@ class Document:
         except EmbodimentError as error:
             raise EmbodimentError(f"{path}: {error}") from None
         if not isinstance(content, dict):
-            raise EmbodimentError(f"{path} must hold a mapping (name: ..., blocks: ...), see docs/my_robot.yaml")
+            raise EmbodimentError(f"the {kind} {path} must hold a mapping (key: value), but holds none")
         return cls(path, content, root)
 
     def line(self, location: tuple[str | int, ...]) -> int:

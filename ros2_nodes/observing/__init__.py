@@ -1,0 +1,1 @@
+"""See docs/ros2.md."""
