@@ -54,9 +54,18 @@ class LocalModel(WorldActionModel):
             notes=card.notes,
         )
 
+    def embodiment_for(self, embodiment: Any) -> Embodiment:
+        """The embodiment as this checkpoint was trained on it; its normaliser is told once."""
+        fitted = embodiment_for(self._checkpoint, find_embodiment(embodiment))
+        line = f"{self._checkpoint.name}, {fitted.name}: normaliser {fitted.normalizer.describe()}"
+        if line not in self._told:
+            self._told.add(line)
+            logger.info(line)
+        return fitted
+
     def sampling_for(self, embodiment: Any, sampling: Sampling | None = None) -> Sampling:
         """`sampling` with every None filled in, as a call with this embodiment would run."""
-        return self._habits.sampling_for(self._embodiment(embodiment), sampling or Sampling())
+        return self._habits.sampling_for(self.embodiment_for(embodiment), sampling or Sampling())
 
     def warm_up(
         self,
@@ -75,7 +84,7 @@ class LocalModel(WorldActionModel):
         if unknown:
             raise UsageError(f"warm_up knows the calls {', '.join(EXAMPLES)}, not {', '.join(unknown)}.")
         started_s = time.perf_counter()
-        robot = self._embodiment(embodiment)
+        robot = self.embodiment_for(embodiment)
         for call in calls:
             for size in batch_sizes:
                 made = [EXAMPLES[call](robot, seed, sampling or Sampling(), chunk_size) for seed in range(size)]
@@ -98,20 +107,11 @@ class LocalModel(WorldActionModel):
 
     def _run(self, call: ModuleType, requests: Sequence[Any]) -> list[Any]:
         """All requests are prepared before any is computed: a wrong one costs nothing."""
-        requests = [replace(request, embodiment=self._embodiment(request.embodiment)) for request in requests]
+        requests = [replace(request, embodiment=self.embodiment_for(request.embodiment)) for request in requests]
         prepare: Callable[..., Any] = call.prepare
         jobs = [prepare(request, self._habits) for request in requests]
         results = self._engine.run([job.request for job in jobs])
         return [call.finish(request, job, result) for request, job, result in zip(requests, jobs, results, strict=True)]
-
-    def _embodiment(self, embodiment: Any) -> Embodiment:
-        """The embodiment with this checkpoint's normaliser, which is told once."""
-        fitted = embodiment_for(self._checkpoint, find_embodiment(embodiment))
-        line = f"{self._checkpoint.name}, {fitted.name}: normaliser {fitted.normalizer.describe()}"
-        if line not in self._told:
-            self._told.add(line)
-            logger.info(line)
-        return fitted
 
 
 def _versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import embodiments
 from cosmos_policy.errors import UsageError
 from cosmos_policy.types import (
     ActionChunk,
@@ -16,6 +17,7 @@ from cosmos_policy.types import (
     Rollout,
     Sampling,
 )
+from embodiments import Embodiment
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,13 @@ class WorldActionModel(ABC):
         """
         first = {"frame": frame, "actions": actions, "embodiment": embodiment}
         return self._dispatch(ForwardDynamicsRequest, first, options, self._run_forward_dynamics)
+
+    def embodiment_for(self, embodiment: Any) -> Embodiment:
+        """The robot as this model speaks it: with the normaliser and the chunk size that it was trained with.
+
+        embodiment: a name, the path of a robot file, or an Embodiment. A model that was not trained takes it as it is.
+        """
+        return embodiments.get(embodiment) if isinstance(embodiment, str) else embodiment
 
     @abstractmethod
     def sampling_for(self, embodiment: Any, sampling: Sampling | None = None) -> Sampling:

@@ -1,6 +1,8 @@
-"""Which normaliser an embodiment has with a given checkpoint. It is never guessed."""
+"""An embodiment as a given checkpoint was trained on it: its normaliser, which is never guessed, and its chunk."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import embodiments
 from cosmos_policy.checkpoints.resolve import Checkpoint
@@ -10,12 +12,20 @@ from embodiments.statistics import make_statistics
 
 
 def embodiment_for(checkpoint: Checkpoint, embodiment: embodiments.Embodiment) -> embodiments.Embodiment:
-    """`embodiment` with the normaliser that `checkpoint` was trained with.
+    """`embodiment` with the normaliser and the chunk size that `checkpoint` was trained with.
 
-    An embodiment whose normaliser the caller chose (``with_normalizer``, or a file of their own) keeps it. Raises
+    An embodiment whose normaliser or chunk size the caller chose (``with_normalizer``, or a file of their own) keeps
+    it. Raises
     :class:`UsageError` where the checkpoint was not trained on the embodiment, or does not tell its normaliser.
     """
     card, name = checkpoint.card, embodiment.name
+    chunk_size = card.chunk_sizes.get(name)
+    if (
+        chunk_size is not None
+        and name in embodiments.names()
+        and embodiment.chunk_size == embodiments.get(name).chunk_size
+    ):
+        embodiment = replace(embodiment, chunk_size=chunk_size)
     if card.embodiments is not None and name not in card.embodiments:
         raise UsageError(
             f"{checkpoint.name} was post-trained on {', '.join(card.embodiments)} and does not know {name}; "

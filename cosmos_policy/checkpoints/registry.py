@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from cosmos_policy.types import Sampling
 
@@ -38,6 +38,7 @@ class CheckpointCard(BaseModel):
     sampling: its own defaults. source: where these facts come from. notes: what a reader of results must know.
     normalizers: "base" where it was trained with the base model's, which each embodiment carries; embodiment ->
         :class:`NormalizerSpec` where it brings its own; None where that is not known, and then no action is computed.
+    chunk_sizes: embodiment -> actions that it was trained to predict at once, where they are not the embodiment's own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,6 +50,7 @@ class CheckpointCard(BaseModel):
     source: str
     normalizers: Literal["base"] | dict[str, NormalizerSpec] | None
     embodiments: tuple[str, ...] | None = None
+    chunk_sizes: dict[str, Annotated[int, Field(ge=4, multiple_of=4)]] = {}
     notes: tuple[str, ...] = ()
 
 

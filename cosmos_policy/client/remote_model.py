@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import embodiments
@@ -92,6 +92,10 @@ class RemoteModel(WorldActionModel):
             if isinstance(embodiment, str):
                 self._agreed[embodiment] = known
         return known
+
+    def embodiment_for(self, embodiment: Any) -> Embodiment:
+        """The embodiment, with the chunk size of the checkpoint that the server holds; both sides must agree on it."""
+        return replace(self.check(embodiment), chunk_size=self.contract["embodiment"]["chunk_size"])
 
     def sampling_for(self, embodiment: Any, sampling: Sampling | None = None) -> Sampling:
         """`sampling` with every None filled in, as the server would run a call with this embodiment."""

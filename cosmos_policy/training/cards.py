@@ -43,7 +43,8 @@ def transformer_card(
         source=_told(settings, material, outcome),
         normalizers=normalizers,
         embodiments=tuple(sorted(robot.name for robot in robots.values())),
-        notes=tuple(dict.fromkeys(_notes(settings, material, robots))),
+        chunk_sizes=_chunk_sizes(settings, material, robots),
+        notes=tuple(dict.fromkeys(_notes(material, robots))),
     )
 
 
@@ -54,13 +55,21 @@ def autoencoder_card(settings: TrainSettings, material: Material, outcome: Outco
     return card.model_copy(update={"name": settings.name, "source": _told(settings, material, outcome), "notes": notes})
 
 
-def _notes(settings: TrainSettings, material: Material, robots: Mapping[str, Embodiment]) -> list[str]:
+def _chunk_sizes(settings: TrainSettings, material: Material, robots: Mapping[str, Embodiment]) -> dict[str, int]:
+    """The chunks of robots whose own are others; where a robot's datasets differ, the largest."""
+    trained: dict[str, int] = {}
+    for each, dataset in zip(settings.datasets, material.prepared, strict=True):
+        robot = robots[dataset.embodiment]
+        trained[robot.name] = max(trained.get(robot.name, 0), each.chunk_size or robot.chunk_size)
+    own = {robots[dataset.embodiment].name: embodiments.get(dataset.embodiment) for dataset in material.prepared}
+    return {name: size for name, size in trained.items() if size != own[name].chunk_size}
+
+
+def _notes(material: Material, robots: Mapping[str, Embodiment]) -> list[str]:
     """What a caller must do otherwise than with other checkpoints."""
     notes = [note for dataset in material.prepared for note in dataset.notes]
-    for each, dataset in zip(settings.datasets, material.prepared, strict=True):
+    for dataset in material.prepared:
         robot, known = robots[dataset.embodiment], embodiments.get(dataset.embodiment)
-        if each.chunk_size not in (None, known.chunk_size):
-            notes.append(f"{robot.name} was trained on chunks of {each.chunk_size} actions: ask for as many.")
         if robot.fps != known.fps:
             notes.append(f"{robot.name} was trained at {robot.fps:g} actions per second, not {known.fps:g}.")
     return notes

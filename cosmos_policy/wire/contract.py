@@ -14,7 +14,6 @@ PROTOCOL = 1
 AGREED = {
     "domain_id": "Cosmos domain",
     "fps": "rate (Hz)",
-    "chunk_size": "chunk size",
     "views": "views",
     "view_layout": "view layout",
     "columns": "action columns",

@@ -56,6 +56,8 @@ def prepare(settings: ReplaySettings) -> Preparation:
         fps=settings.fps,
     )
     source, binding, embodiment, episodes = opened.source, opened.binding, opened.embodiment, opened.episodes
+    checkpoint = resolve_checkpoint(settings.checkpoint, settings.revision, settings.like)
+    embodiment = embodiment_for(checkpoint, embodiment)
     recorded = episode_lengths(source.root)
     lengths = {episode: -(-recorded[episode] // binding.frame_step) for episode in episodes}
     windows = plan_windows(_strides(settings, embodiment.chunk_size), lengths, embodiment.chunk_size, settings.seed)
@@ -67,8 +69,6 @@ def prepare(settings: ReplaySettings) -> Preparation:
         f"The dataset lacks {len(blank)} of {len(embodiment.views)} views ({', '.join(blank)}); black was composed in "
         "their place, which the model was not trained on. Image figures leave those pixels out.",
     )
-    checkpoint = resolve_checkpoint(settings.checkpoint, settings.revision, settings.like)
-    embodiment = embodiment_for(checkpoint, embodiment)
     embodiment.denormalize(embodiment.normalize(first.actions[:1]))
     return Preparation(
         embodiment,

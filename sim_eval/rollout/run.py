@@ -86,7 +86,7 @@ def describe_run(settings: RolloutSettings, task: Task, model: WorldActionModel)
 
 
 def _task(settings: RolloutSettings, world: World, model: WorldActionModel) -> Task:
-    chunk_size = settings.chunk_size or world.embodiment.chunk_size
+    chunk_size = settings.chunk_size or model.embodiment_for(world.embodiment).chunk_size
     period_s = 1.0 / world.embodiment.fps
     timing = Timing.from_seconds(settings.execution_horizon, settings.latency_s, period_s, settings.prefix)
     timing.check(chunk_size)

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 import cosmos_policy
 import embodiments
@@ -84,3 +86,15 @@ def test_a_card_that_cannot_be_read_names_its_field(folder):
     (folder / CARD_FILE).write_text(json.dumps({**card, "prompt_format": "poem"}))
     with pytest.raises(UsageError, match="prompt_format: Input should be 'json' or 'plain'"):
         resolve_checkpoint(folder)
+
+
+def test_a_card_brings_the_chunk_size_that_was_trained(folder, observation, droid):
+    write_card(folder, chunk_sizes={"droid": 8})
+    checkpoint = resolve_checkpoint(folder)
+    assert embodiment_for(checkpoint, droid).chunk_size == 8
+    chosen = replace(droid, chunk_size=12)
+    assert embodiment_for(checkpoint, chosen).chunk_size == 12
+    model = cosmos_policy.load(folder, device="cpu")
+    assert len(model.policy(observation, "x", embodiment="droid", sampling=Sampling(1)).model) == 8
+    with pytest.raises(ValidationError, match="multiple of 4"):
+        write_card(folder, chunk_sizes={"droid": 7})

@@ -45,7 +45,8 @@ def test_the_checkpoint_loads_and_answers_with_what_it_was_trained_with(trained,
     with cosmos_policy.load(trained, device="cpu") as model:
         example = droid.example_observation(0)
         observation = Observation(example["images"], example["state"])
-        chunk = model.policy(observation, "lift cube 0", embodiment="droid_joint", chunk_size=8)
+        chunk = model.policy(observation, "lift cube 0", embodiment="droid_joint")
+        assert len(chunk.model) == 8  # what it was trained on, not the robot's own 32
         assert model.info.sampling.num_inference_steps == 2 and model.info.sampling.resolution_tier == 256
     assert chunk.unified.shape == (8, 8) and np.isfinite(chunk.unified).all()
     assert "meanstd" in chunk.info["normalizer"]
