@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from cosmos_policy.errors import UsageError
 
 PIPELINE_CLASS = "Cosmos3OmniPipeline"
+#: file -> the pipeline that it names; few-step checkpoints are published for diffusers' modular pipeline
+INDEXES = {"modular_model_index.json": "Cosmos3DistilledModularPipeline", "model_index.json": PIPELINE_CLASS}
 WEIGHT_ENDINGS = (".safetensors", ".bin")
 #: Files up to this size are fingerprinted whole; of larger ones the first and last such part.
 FINGERPRINT_BYTES = 1 << 20
@@ -17,17 +20,17 @@ FINGERPRINT_BYTES = 1 << 20
 def missing_parts(folder: Path) -> list[str]:
     """What `folder` lacks to be a Cosmos 3 checkpoint, as phrases; empty where it lacks nothing."""
     missing = []
-    index = folder / "model_index.json"
+    index = _index_file(folder)
     if not index.is_file():
         missing.append("model_index.json")
     else:
         try:
             name = json.loads(index.read_text()).get("_class_name")
         except ValueError:
-            missing.append("a readable model_index.json (this one is no JSON)")
+            missing.append(f"a readable {index.name} (this one is no JSON)")
         else:
-            if name != PIPELINE_CLASS:
-                missing.append(f"a model_index.json of {PIPELINE_CLASS} (this one is of {name})")
+            if name != INDEXES[index.name]:
+                missing.append(f"a {index.name} of {INDEXES[index.name]} (this one is of {name})")
     for part in ("transformer", "vae"):
         if not (folder / part / "config.json").is_file():
             missing.append(f"{part}/config.json")
@@ -38,6 +41,27 @@ def missing_parts(folder: Path) -> list[str]:
     if not (folder / "text_tokenizer" / "tokenizer_config.json").is_file():
         missing.append("text_tokenizer/tokenizer_config.json")
     return missing
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """What the checkpoint's index says: component -> [library, class, ...], and the pipeline's settings."""
+    return json.loads(_index_file(folder).read_text())
+
+
+def distilled_sigmas(index: dict[str, Any]) -> tuple[float, ...] | None:
+    """The fixed noise levels of a checkpoint that was distilled to a few steps; None for all others."""
+    sigmas = index.get("distilled_sigmas")
+    return tuple(float(sigma) for sigma in sigmas) if sigmas else None
+
+
+def _index_file(folder: Path) -> Path:
+    """A few-step checkpoint may carry both files: the modular one says how it is sampled."""
+    modular = folder / "modular_model_index.json"
+    if modular.is_file() and not (folder / "model_index.json").is_file():
+        return modular
+    if modular.is_file() and '"distilled_sigmas"' in modular.read_text():
+        return modular
+    return folder / "model_index.json"
 
 
 def check_layout(folder: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import accumulate
 
 import torch
 
 from cosmos_policy.engine.batch import Batch
 from cosmos_policy.engine.heads import Heads, merge_domains
+from cosmos_policy.engine.layout import Layout
 from cosmos_policy.engine.packing import Branch, Pack, pack, split_by_tokens
 from cosmos_policy.engine.stream import Stream
 from cosmos_policy.engine.text_cache import TextMemory
@@ -31,31 +34,58 @@ class Prompts:
 
 
 @dataclass(frozen=True, eq=False)
+class Route:
+    """Where the results of one kind of token (video, sound, action rows) come from and go to.
+
+    needed: int64, places among the needed tokens of a pass. rows: int64, rows of the velocities (all requests under
+    their prompts, then under the negative ones, then without controls).
+    """
+
+    needed: torch.Tensor
+    rows: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Pass:
     """One packed stream, where its tokens come from, and where its results go.
 
-    source: int64, tokens of the stream of all requests. video_from, rows_from: int64, places among the needed tokens.
-    video_to, rows_to: int64, rows of the velocities (first all requests under their prompts, then under the negative
-    ones). domains: (domain, rows) runs of the needed action rows.
+    source: int64, tokens of the stream of all requests. routes: of video, sound and action rows. domains: (domain,
+    rows) runs of the needed action rows.
     """
 
     pack: Pack
     source: torch.Tensor
-    video_from: torch.Tensor
-    video_to: torch.Tensor
-    rows_from: torch.Tensor
-    rows_to: torch.Tensor
+    routes: tuple[Route, Route, Route]
     domains: list[tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
+class Guidance:
+    """The scales of one kind of token at one step: float32 [tokens, 1] each, 1 where there is no guidance.
+
+    text: away from the negative prompt. control: away from what there is without control videos; None without any.
+    """
+
+    text: torch.Tensor
+    control: torch.Tensor | None
+
+    def weigh(self, sides: torch.Tensor) -> torch.Tensor:
+        """The guided velocity. sides: [sides * tokens, width]; see :attr:`Branch.side`."""
+        tokens = len(self.text)
+        prompt, negative = sides[:tokens], sides[tokens : 2 * tokens]
+        if self.control is not None:
+            bare = sides[2 * tokens :]
+            prompt = torch.where(self.control == 1, prompt, bare + self.control * (prompt - bare))
+        return torch.where(self.text == 1, prompt, negative + self.text * (prompt - negative))
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """What one step computes. video_scales, row_scales: float32 [tokens, 1], the guidance scale where a token's request
-    is guided at this step, 1 elsewhere; None where nothing is guided."""
+    """What one step computes. sides: of the velocities. guidance: of video, sound and rows; None without any."""
 
     passes: tuple[Pass, ...]
-    video_scales: torch.Tensor | None
-    row_scales: torch.Tensor | None
+    sides: int
+    guidance: tuple[Guidance, ...] | None
 
     @property
     def tokens(self) -> int:
@@ -76,96 +106,109 @@ class Denoiser:
         batch: Batch,
         text_tokens: Sequence[int],
         negative_tokens: Sequence[int],
-        guided: Sequence[bool],
+        scales: Sequence[float],
+        controls: Sequence[float],
         videos: Sequence[bool],
     ) -> Plan:
         """Lay out a step; what was laid out before is found again.
 
-        text_tokens, negative_tokens: of each request's prompts. guided, videos: whether each is guided at this step,
-        and whether its video's velocity is needed.
+        text_tokens, negative_tokens: of each request's prompts. scales, controls: how strongly each is guided by its
+        prompt and by its control videos at this step; 1 is not. videos: whether its video's velocity is needed.
         """
-        scales = tuple(
-            request.sampling.guidance_scale if on else 1.0 for request, on in zip(batch.requests, guided, strict=True)
-        )
         domains = tuple(request.domain_id for request in batch.requests)
-        key = (batch.layouts, domains, tuple(text_tokens), tuple(negative_tokens), tuple(guided), tuple(videos), scales)
+        told = (text_tokens, negative_tokens, scales, controls, videos)
+        key = (batch.layouts, domains, *map(tuple, told))
         if key not in self._plans:
-            self._plans[key] = self._lay_out(batch, text_tokens, negative_tokens, guided, videos, scales)
+            self._plans[key] = self._lay_out(batch, *told)
             while len(self._plans) > KEPT_PLANS:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)
         return self._plans[key]
 
-    def _lay_out(self, batch: Batch, text_tokens, negative_tokens, guided, videos, scales) -> Plan:
-        needed = [layout.first_needed(video) for layout, video in zip(batch.layouts, videos, strict=True)]
+    def _lay_out(self, batch: Batch, text_tokens, negative_tokens, scales, controls, videos) -> Plan:
+        whole = list(enumerate(batch.layouts))
+        bare = [(index, replace(layout, controls=0)) for index, layout in whole if controls[index] != 1]
         branches = [
-            Branch(index, negative, layout, tokens, needed[index])
-            for negative, lengths in ((False, text_tokens), (True, negative_tokens))
-            for index, (layout, tokens) in enumerate(zip(batch.layouts, lengths, strict=True))
-            if not negative or guided[index]
+            *(
+                Branch(index, False, layout, text_tokens[index], layout.first_needed(videos[index]))
+                for index, layout in whole
+            ),
+            *(
+                Branch(index, True, layout, negative_tokens[index], layout.first_needed(videos[index]))
+                for index, layout in whole
+                if scales[index] != 1
+            ),
+            *(
+                Branch(index, False, layout, text_tokens[index], layout.first_needed(videos[index]), bare=True)
+                for index, layout in bare
+            ),
         ]
         device = batch.noisy.device
         passes = tuple(self._pass(batch, group, device) for group in split_by_tokens(branches, self._tokens_per_pass))
-        if not any(guided):
-            return Plan(passes, None, None)
-        spread = {}
-        for name in ("video_tokens", "rows"):
-            counts = torch.tensor([getattr(layout, name) for layout in batch.layouts])
-            spread[name] = torch.tensor(scales).repeat_interleave(counts)[:, None].to(device)
-        return Plan(passes, spread["video_tokens"], spread["rows"])
+        sides = 3 if bare else 2 if any(scale != 1 for scale in scales) else 1
+        if sides == 1:
+            return Plan(passes, sides, None)
+        guidance = []
+        for lengths in zip(*map(_lengths, batch.layouts), strict=True):
+            counts = torch.tensor(lengths)
+            text, control = (
+                torch.tensor(each).repeat_interleave(counts)[:, None].to(device) for each in (scales, controls)
+            )
+            guidance.append(Guidance(text, control if bare else None))
+        return Plan(passes, sides, tuple(guidance))
 
     def _pass(self, batch: Batch, branches: list[Branch], device: torch.device) -> Pass:
         token_starts = batch.starts()
-        video_starts, row_starts = [0], [0]
-        for layout in batch.layouts:
-            video_starts.append(video_starts[-1] + layout.video_tokens)
-            row_starts.append(row_starts[-1] + layout.rows)
-        parts = {name: [] for name in ("source", "video_from", "video_to", "rows_from", "rows_to")}
-        domains, place = [], 0
+        kinds = [[0, *accumulate(lengths)] for lengths in zip(*map(_lengths, batch.layouts), strict=True)]
+        source, domains, place = [], [], 0
+        needed: list[list[torch.Tensor]] = [[] for _ in kinds]
+        rows: list[list[torch.Tensor]] = [[] for _ in kinds]
         for branch in branches:
-            layout, first = branch.layout, branch.first_needed
-            start = token_starts[branch.request]
-            parts["source"].append(torch.arange(start, start + layout.tokens))
-            video, rows = max(layout.video_tokens - first, 0), layout.tokens - max(first, layout.video_tokens)
-            parts["video_from"].append(torch.arange(place, place + video))
-            stop = video_starts[branch.request + 1] + branch.negative * video_starts[-1]
-            parts["video_to"].append(torch.arange(stop - video, stop))
-            parts["rows_from"].append(torch.arange(place + video, place + video + rows))
-            stop = row_starts[branch.request + 1] + branch.negative * row_starts[-1]
-            parts["rows_to"].append(torch.arange(stop - rows, stop))
-            domains.append((batch.requests[branch.request].domain_id, rows))
-            place += video + rows
-        tensors = {name: torch.cat(part).to(device, non_blocking=True) for name, part in parts.items()}
-        return Pass(pack(branches, self._transformer, device), domains=merge_domains(domains), **tensors)
+            layout = branch.layout
+            stop = token_starts[branch.request] + batch.layouts[branch.request].tokens
+            source.append(torch.arange(stop - layout.tokens, stop))  # without controls, a branch lacks the front
+            begin = 0
+            for kind, (length, starts) in enumerate(zip(_lengths(layout), kinds, strict=True)):
+                count = length - min(max(branch.first_needed - begin, 0), length)
+                needed[kind].append(torch.arange(place, place + count))
+                stop = starts[branch.request + 1] + branch.side * starts[-1]
+                rows[kind].append(torch.arange(stop - count, stop))
+                begin, place = begin + length, place + count
+            domains.append((batch.requests[branch.request].domain_id, count))
+        routes = tuple(
+            Route(torch.cat(one).to(device, non_blocking=True), torch.cat(other).to(device, non_blocking=True))
+            for one, other in zip(needed, rows, strict=True)
+        )
+        packed = pack(branches, self._transformer, device)
+        return Pass(packed, torch.cat(source).to(device, non_blocking=True), routes, merge_domains(domains))
 
     def velocities(
         self,
-        video: torch.Tensor,
-        rows: torch.Tensor,
+        parts: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
         batch: Batch,
         plan: Plan,
         prompts: Prompts,
         timestep: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """float32 velocities of `video` [video tokens, patch width] and `rows` [rows, action width], guided; zero
+    ) -> list[torch.Tensor]:
+        """float32 velocities of `parts` (video, sound, action rows, as :meth:`Batch.split` gives them), guided; zero
         where nothing is needed, and anything where nothing is denoised. timestep: its embedding [1, hidden size]."""
-        hidden = self._heads.embed(video, rows, batch, timestep)
-        branches = 2 if plan.video_scales is not None else 1
-        video_out = video.new_zeros(branches * len(video), video.shape[1])
-        rows_out = rows.new_zeros(branches * len(rows), rows.shape[1])
+        hidden = self._heads.embed(*parts, batch, timestep)
+        out = [part.new_zeros(plan.sides * len(part), part.shape[1]) for part in parts]
         for part in plan.passes:
             needed = self._stream.run(hidden[part.source], part.pack, prompts.of(part.pack.branches))
-            if len(part.video_from):
-                video_out[part.video_to] = self._heads.video_velocity(needed[part.video_from])
-            if len(part.rows_from):
-                rows_out[part.rows_to] = self._heads.row_velocity(needed[part.rows_from], part.domains)
-        if branches == 2:
-            video_out = _guide(video_out, plan.video_scales)
-            rows_out = _guide(rows_out, plan.row_scales)
-        return video_out, rows_out
+            heads = (
+                self._heads.video_velocity,
+                self._heads.sound_velocity,
+                partial(self._heads.row_velocity, domains=part.domains),
+            )
+            for velocity, route, head in zip(out, part.routes, heads, strict=True):
+                if len(route.needed):
+                    velocity[route.rows] = head(needed[route.needed])
+        if plan.guidance is None:
+            return out
+        return [guidance.weigh(sides) for guidance, sides in zip(plan.guidance, out, strict=True)]
 
 
-def _guide(both: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
-    """``negative + scale * (prompt - negative)``, and the prompt's own velocity where the scale is 1."""
-    prompt, negative = both.chunk(2)
-    return torch.where(scales == 1, prompt, negative + scales * (prompt - negative))
+def _lengths(layout: Layout) -> tuple[int, int, int]:
+    """Tokens of each kind, in the order of the stream."""
+    return layout.video_tokens, layout.sound_frames, layout.rows

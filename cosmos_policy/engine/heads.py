@@ -23,14 +23,20 @@ class Heads:
         waves = self._network.time_proj(scaled).to(self._embedder_dtype)
         return self._network.time_embedder(waves).to(self._dtype)
 
-    def embed(self, video: torch.Tensor, rows: torch.Tensor, batch: Batch, timestep: torch.Tensor) -> torch.Tensor:
+    def embed(
+        self, video: torch.Tensor, sound: torch.Tensor, rows: torch.Tensor, batch: Batch, timestep: torch.Tensor
+    ) -> torch.Tensor:
         """[tokens, hidden size], the stream of all requests. Only noisy tokens are told the timestep.
 
-        video: float32 [video tokens, patch width]; rows: float32 [rows, action width].
+        float32: video [video tokens, patch width]; sound [sound frames, sound width]; rows [rows, action width].
         """
         network = self._network
         hidden = timestep.new_empty(len(batch.noisy), timestep.shape[1])
         hidden[batch.frame.video_tokens] = network.proj_in(video.to(self._dtype))
+        if len(sound):
+            hidden[batch.frame.sound_tokens] = (
+                network.audio_proj_in(sound.to(self._dtype)) + network.audio_modality_embed
+            )
         if len(rows):
             projected = self._by_domain(network.action_proj_in, rows.to(self._dtype), _domains(batch))
             hidden[batch.frame.row_tokens] = projected + network.action_modality_embed
@@ -39,6 +45,10 @@ class Heads:
     def video_velocity(self, hidden: torch.Tensor) -> torch.Tensor:
         """[video tokens, hidden size] -> float32 [video tokens, patch width]."""
         return self._network.proj_out(hidden).float()
+
+    def sound_velocity(self, hidden: torch.Tensor) -> torch.Tensor:
+        """[sound frames, hidden size] -> float32 [sound frames, sound width]."""
+        return self._network.audio_proj_out(hidden).float()
 
     def row_velocity(self, hidden: torch.Tensor, domains: list[tuple[int, int]]) -> torch.Tensor:
         """[rows, hidden size] -> float32 [rows, action width]. domains: (domain, number of rows), in order."""

@@ -1,7 +1,8 @@
 """Which token stands where: the generation stream of one request, and the positions that the network is told.
 
-The stream holds the video's patches, frame after frame, then the action rows. Everything that is known beforehand
-(clean frames, clean rows) stands in it too, as context that is never denoised.
+The stream holds the video's patches, frame after frame, then sound, then action rows. Videos that control the made one
+stand before it. Everything that is known beforehand (controls, clean frames, clean rows) is context that is never
+denoised.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Grid:
 
     cell_pixels: pixels along one side of a latent cell. frames_per_latent: video frames in a latent frame after the
     first. patch_cells: latent cells along one side of a token. channels: of a latent cell. action_width: columns of an
-    action row.
+    action row. sound_width: numbers in a sound latent, 0 where the network makes no sound.
     """
 
     cell_pixels: int
@@ -31,6 +32,7 @@ class Grid:
     patch_cells: int
     channels: int
     action_width: int
+    sound_width: int = 0
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Layout:
     """The generation stream of one request.
 
     latent_frames, latent_height, latent_width: the content's latent cells (padding of the canvas is cut away).
-    known_frames: how many latent frames are clean, from the first on. rows: action rows; offset: see EngineRequest.
+    known_frames: how many latent frames are clean, from the first on, but for `open_frames` among them. rows: action
+    rows; offset: see EngineRequest. sound_frames: sound latents. controls: videos before the made one, as long as it.
     """
 
     grid: Grid
@@ -51,6 +54,9 @@ class Layout:
     clean_rows: tuple[bool, ...]
     columns: int
     fps: float
+    sound_frames: int = 0
+    controls: int = 0
+    open_frames: tuple[int, ...] = ()
 
     @property
     def patch_rows(self) -> int:
@@ -65,12 +71,28 @@ class Layout:
         return self.patch_rows * self.patch_columns
 
     @property
-    def video_tokens(self) -> int:
+    def film_tokens(self) -> int:
+        """Tokens of one video."""
         return self.latent_frames * self.frame_tokens
 
     @property
+    def made_start(self) -> int:
+        """The first token of the video that is made."""
+        return self.controls * self.film_tokens
+
+    @property
+    def video_tokens(self) -> int:
+        """Tokens of all videos, the controls included."""
+        return self.made_start + self.film_tokens
+
+    @property
     def tokens(self) -> int:
-        return self.video_tokens + self.rows
+        return self.video_tokens + self.sound_frames + self.rows
+
+    @property
+    def moving_frames(self) -> tuple[bool, ...]:
+        """Of each latent frame of the made video, whether it is denoised."""
+        return tuple(frame >= self.known_frames or frame in self.open_frames for frame in range(self.latent_frames))
 
     @property
     def patch_width(self) -> int:
@@ -84,23 +106,28 @@ class Layout:
     def first_needed(self, video: bool) -> int:
         """The first token whose velocity anybody reads: the stream is needed from there to its end.
 
-        video: whether the video's velocity is read (else only the actions').
+        video: whether the video's velocity is read (else only the sound's and the actions').
         """
-        if video and self.known_frames < self.latent_frames:
-            return self.known_frames * self.frame_tokens
+        if video and any(self.moving_frames):
+            return self.made_start + self.moving_frames.index(True) * self.frame_tokens
+        if self.sound_frames:
+            return self.video_tokens
         clean = next((index for index, row in enumerate(self.clean_rows) if not row), self.rows)
         return min(self.video_tokens + clean, self.tokens - 1)
 
     def noisy_tokens(self) -> torch.Tensor:
         """bool [tokens]: those that are denoised, and told the timestep."""
-        video = torch.arange(self.video_tokens) >= self.known_frames * self.frame_tokens
-        return torch.cat([video, ~torch.tensor(self.clean_rows, dtype=torch.bool)])
+        controls = torch.zeros(self.made_start, dtype=torch.bool)
+        made = torch.tensor(self.moving_frames, dtype=torch.bool).repeat_interleave(self.frame_tokens)
+        sound = torch.ones(self.sound_frames, dtype=torch.bool)
+        return torch.cat([controls, made, sound, ~torch.tensor(self.clean_rows, dtype=torch.bool)])
 
     def live_video(self) -> torch.Tensor:
         """float [video tokens, patch width]: 1 where the solver moves a number, 0 where it is clean or padding."""
         live = torch.zeros(self.latent_shape)
-        live[:, :, self.known_frames :] = 1
-        return self.to_tokens(live)
+        live[:, :, list(self.moving_frames)] = 1
+        controls = torch.zeros(self.made_start, self.patch_width)
+        return torch.cat([controls, self.to_tokens(live)])
 
     def live_rows(self) -> torch.Tensor:
         """float [rows, action width], likewise: clean rows and columns beyond the embodiment's stay."""
@@ -148,8 +175,14 @@ class Layout:
             temporal_compression_factor=self.grid.frames_per_latent,
             **common,
         )
+        parts = [video] * (self.controls + 1)
+        if self.sound_frames:
+            sound = {**common, "fps": config.sound_latent_fps if config.enable_fps_modulation else None}
+            parts.append(
+                get_3d_mrope_ids_vae_tokens(self.sound_frames, 1, 1, temporal_compression_factor=1, **sound)[0]
+            )
         if not self.rows:
-            return video
+            return torch.cat(parts, dim=1)
         rows, _ = get_3d_mrope_ids_vae_tokens(
             self.rows,
             1,
@@ -159,7 +192,7 @@ class Layout:
             start_frame_offset=self.offset,
             **common,
         )
-        return torch.cat([video, rows], dim=1)
+        return torch.cat([*parts, rows], dim=1)
 
 
 def text_positions(tokens: int, config) -> torch.Tensor:
@@ -176,6 +209,8 @@ def layout_of(request: EngineRequest, grid: Grid) -> Layout:
             raise UsageError(f"{name} is {count}; expected one more than a multiple of {factor}: whole latent frames.")
     if known > request.num_frames:
         raise UsageError(f"{known} known frames were given for a video of {request.num_frames}.")
+    if request.sound_frames and not grid.sound_width:
+        raise UsageError("This checkpoint makes no sound; ask without.")
     if rows.ndim != 2 or rows.shape[1] > grid.action_width:
         raise UsageError(f"rows have shape {list(rows.shape)}; expected [R, D] with D at most {grid.action_width}.")
     fit = request.fit
@@ -190,4 +225,7 @@ def layout_of(request: EngineRequest, grid: Grid) -> Layout:
         clean_rows=tuple(bool(clean) for clean in request.clean_rows),
         columns=rows.shape[1],
         fps=request.fps,
+        sound_frames=request.sound_frames,
+        controls=0 if request.controls is None else len(request.controls),
+        open_frames=tuple(request.open_frames),
     )

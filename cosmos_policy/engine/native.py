@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, islice
 
 import numpy as np
 import torch
@@ -15,17 +15,18 @@ from cosmos_policy.engine.batch import Batch, framer, make_batch
 from cosmos_policy.engine.capabilities import autoencoder_bytes, check_fp8, choose_operations
 from cosmos_policy.engine.denoiser import Denoiser, Plan, Prompts
 from cosmos_policy.engine.graphs import Graphs
-from cosmos_policy.engine.guidance import check_guidance, is_guided
+from cosmos_policy.engine.guidance import check_guidance, control_scale, is_guided, text_scale
 from cosmos_policy.engine.heads import Heads
 from cosmos_policy.engine.layout import Layout, layout_of
-from cosmos_policy.engine.noise import draw_noise
+from cosmos_policy.engine.noise import draw_noises
 from cosmos_policy.engine.offload import Offload, Placement
 from cosmos_policy.engine.paths import Paths
-from cosmos_policy.engine.request import EngineRequest, EngineResult
+from cosmos_policy.engine.request import EngineRequest, EngineResult, OnStep
 from cosmos_policy.engine.solver import Schedule, Solver
+from cosmos_policy.engine.sound import SoundDecoder
 from cosmos_policy.engine.stopwatch import Stopwatch
 from cosmos_policy.engine.stream import take_layers
-from cosmos_policy.engine.text import prompt_token_ids
+from cosmos_policy.engine.text import prompt_token_ids, system_prompt_for
 from cosmos_policy.engine.text_cache import TextCache
 from cosmos_policy.engine.text_tower import TextTower
 from cosmos_policy.engine.weights import Parts
@@ -75,15 +76,17 @@ class NativeEngine:
         self._recorded_tokens = 0 if offload == "layers" else paths.recorded_tokens
         self._denoiser = Denoiser(network, self._heads, stream, TOKENS_PER_PASS)
         self._autoencoder = Autoencoder(parts.vae, operations, autoencoder_bytes(device))
-        self._solver = Solver(parts.scheduler, parts.native_flow)
+        self._sound = SoundDecoder(parts.folder, device)
+        self._solver = Solver(parts.scheduler, parts.native_flow, parts.distilled_sigmas)
         tower = TextTower(network, device, placement)
         self.texts = TextCache(tower.read, TEXT_CACHE_BYTES)
         path = [device.type, f"attention: {attention.name}", operations.name]
         path += ["fp8"] * fp8 + [f"offload: {offload}"] * (offload is not None)
         self.name = f"native ({', '.join(path)})"
 
-    def run(self, requests: Sequence[EngineRequest]) -> list[EngineResult]:
+    def run(self, requests: Sequence[EngineRequest], on_step: OnStep | None = None) -> list[EngineResult]:
         """Answers, in order. Requests of one schedule (steps and flow shift) run together, whatever their sizes."""
+        count = _Counter(on_step, sum(key[0] for key in {_schedule_key(request) for request in requests}), self.device)
         layouts = [layout_of(request, self._grid) for request in requests]
         for request in requests:
             check_guidance(request.sampling)
@@ -94,7 +97,7 @@ class NativeEngine:
                 places = list(group)
                 schedule = self._solver.schedule(steps, shift)
                 answers = self._run_batch(
-                    [requests[place] for place in places], [layouts[place] for place in places], schedule
+                    [requests[place] for place in places], [layouts[place] for place in places], schedule, count
                 )
                 results.update(zip(places, answers, strict=True))
         return [results[place] for place in range(len(requests))]
@@ -103,21 +106,23 @@ class NativeEngine:
         """Drop the weights."""
         self.texts.clear()
         self.transformer = None
-        self._parts = self._denoiser = self._autoencoder = self._heads = self.texts = self._graphs = None
+        self._parts = self._denoiser = self._autoencoder = self._heads = self.texts = self._graphs = self._sound = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _run_batch(
-        self, requests: list[EngineRequest], layouts: list[Layout], schedule: Schedule
+        self, requests: list[EngineRequest], layouts: list[Layout], schedule: Schedule, count: _Counter
     ) -> list[EngineResult]:
         watch = Stopwatch(self.device)
         prompts = self._read_prompts(requests, schedule)
         watch.mark("text")
-        known = self._encode(requests, layouts)
-        batch = make_batch(requests, layouts, self._frame(tuple(layouts)), known, self.device)
+        known = self._encode([request.frames[None] for request in requests], layouts)
+        controls = self._encode([request.controls for request in requests], layouts)
+        batch = make_batch(requests, layouts, self._frame(tuple(layouts)), known, controls, self.device)
         watch.mark("encode")
-        video, rows = self._denoise(batch, schedule, prompts, watch)
+        video, sound, rows = self._denoise(batch, schedule, prompts, watch, count)
         films = self._decode(batch, video)
+        sounds = self._decode_sound(layouts, sound)
         watch.mark("decode")
         answers = rows.cpu().numpy()
         films = {place: film.cpu().numpy() for place, film in films.items()}
@@ -128,7 +133,7 @@ class NativeEngine:
             own = np.ascontiguousarray(answers[start : start + layout.rows, : layout.columns])
             clean = np.asarray(layout.clean_rows, dtype=bool)
             own[clean] = request.rows[clean]
-            results.append(EngineResult(own, films.get(place), dict(timing), step_ms))
+            results.append(EngineResult(own, films.get(place), dict(timing), step_ms, sounds.get(place)))
             start += layout.rows
         return results
 
@@ -137,33 +142,36 @@ class NativeEngine:
         texts, negatives = [], []
         for request in requests:
             guided = any(is_guided(request.sampling, *step) for step in enumerate(schedule.timesteps))
-            image = request.num_frames == 1
             for memories, prompt in ((texts, request.prompt), (negatives, request.negative_prompt)):
                 if memories is negatives and not guided:
                     memories.append(None)
                     continue
-                ids = prompt_token_ids(self._parts.tokenizer, prompt, self._parts.system_prompt, image)
+                system = system_prompt_for(request)
+                ids = prompt_token_ids(self._parts.tokenizer, prompt, self._parts.system_prompt, system)
                 memories.append(self.texts.get(ids))
         return Prompts(texts, negatives)
 
-    def _encode(self, requests: list[EngineRequest], layouts: list[Layout]) -> list[torch.Tensor | None]:
-        """The known frames' latents, cut to the content; frames of one shape go through together."""
+    def _encode(self, clips: list[np.ndarray | None], layouts: list[Layout]) -> list[torch.Tensor | None]:
+        """Of each request's clips [n, T, H, W, 3] the latents, cut to the content; clips of one shape go together."""
         shapes: dict[tuple[int, ...], list[int]] = {}
-        for place, request in enumerate(requests):
-            if len(request.frames):
-                shapes.setdefault(request.frames.shape, []).append(place)
-        known: list[torch.Tensor | None] = [None] * len(requests)
-        for places in shapes.values():
-            latents = self._autoencoder.encode(np.stack([requests[place].frames for place in places]))
-            for place, latent in zip(places, latents.split(1), strict=True):
+        for place, clip in enumerate(clips):
+            if clip is not None and clip.size:
+                shapes.setdefault(clip.shape, []).append(place)
+        known: list[torch.Tensor | None] = [None] * len(clips)
+        for (count, *_), places in shapes.items():
+            latents = self._autoencoder.encode(np.concatenate([clips[place] for place in places]))
+            for place, latent in zip(places, latents.split(count), strict=True):
                 known[place] = latent[..., : layouts[place].latent_height, : layouts[place].latent_width]
         return known
 
-    def _denoise(self, batch: Batch, schedule: Schedule, prompts: Prompts, watch: Stopwatch):
-        """The final video tokens and action rows."""
+    def _denoise(self, batch: Batch, schedule: Schedule, prompts: Prompts, watch: Stopwatch, count: _Counter):
+        """The final video tokens, sound latents and action rows."""
         pairs = zip(batch.layouts, batch.requests, strict=True)
-        noise = batch.join([draw_noise(layout, request.seed, self.device) for layout, request in pairs])
-        history = noise.new_empty(len(schedule.timesteps) + 1, len(noise))
+        draws = [
+            islice(draw_noises(layout, asked.seed, self.device), asked.noise_index, None) for layout, asked in pairs
+        ]
+        noise = batch.join([next(draw) for draw in draws])
+        history = noise.new_empty(schedule.rows * len(schedule.timesteps) + 1, len(noise))
         history[0] = noise
         live = batch.frame.live
         state = torch.where(live, noise, batch.clean)
@@ -171,16 +179,20 @@ class NativeEngine:
         for step, timestep in enumerate(schedule.timesteps):
             plan = self._plan(batch, prompts, step, schedule)
             embedding = self._heads.embed_timestep(timestep, self.device)
-            history[step + 1] = self._velocity(batch, plan, prompts, state, embedding)
-            state = torch.where(live, schedule.advance(step, history[: step + 2]), batch.clean)
+            told = schedule.rows * (step + 1)
+            history[told + 1 - schedule.rows] = self._velocity(batch, plan, prompts, state, embedding)
+            if schedule.fresh:
+                history[told] = batch.join([next(draw) for draw in draws])
+            state = torch.where(live, schedule.advance(step, history[: told + 1]), batch.clean)
             watch.mark("step")
+            count.step()
         return batch.split(state)
 
     def _velocity(self, batch: Batch, plan: Plan, prompts: Prompts, state, embedding) -> torch.Tensor:
         """The flat velocity of the flat `state`; recorded where launching kernels would take longer than they do."""
 
         def compute(state: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
-            return batch.join([self._denoiser.velocities(*batch.split(state), batch, plan, prompts, embedding)])
+            return batch.join([self._denoiser.velocities(batch.split(state), batch, plan, prompts, embedding)])
 
         if plan.tokens > self._recorded_tokens:
             return compute(state, embedding)
@@ -188,22 +200,45 @@ class NativeEngine:
         return self._graphs.run(key, compute, state, embedding)
 
     def _plan(self, batch: Batch, prompts: Prompts, step: int, schedule: Schedule) -> Plan:
-        guided = [is_guided(request.sampling, step, schedule.timesteps[step]) for request in batch.requests]
+        timestep = schedule.timesteps[step]
+        scales = [text_scale(request.sampling, step, timestep) for request in batch.requests]
+        controls = [control_scale(request, timestep) for request in batch.requests]
         # The last step's video velocity moves nothing but the video.
         last = step == len(schedule.timesteps) - 1
         videos = [request.video or not last for request in batch.requests]
         lengths = [[0 if text is None else text.tokens for text in side] for side in (prompts.texts, prompts.negatives)]
-        return self._denoiser.plan(batch, *lengths, guided, videos)
+        return self._denoiser.plan(batch, *lengths, scales, controls, videos)
 
     def _decode(self, batch: Batch, video: torch.Tensor) -> dict[int, torch.Tensor]:
         """request -> uint8 frames [T + 1, H, W, 3] on the device, of those who want them."""
         films, start = {}, 0
         for place, (request, layout) in enumerate(zip(batch.requests, batch.layouts, strict=True)):
             if request.video:
-                latents = layout.to_latents(video[start : start + layout.video_tokens])
+                latents = layout.to_latents(video[start + layout.made_start : start + layout.video_tokens])
                 films[place] = self._autoencoder.decode(latents)[0]
             start += layout.video_tokens
         return films
+
+    def _decode_sound(self, layouts: list[Layout], sound: torch.Tensor) -> dict[int, np.ndarray]:
+        """request -> float32 [channels, samples], of those that make sound."""
+        parts = sound.split([layout.sound_frames for layout in layouts])
+        return {place: self._sound.decode(part) for place, part in enumerate(parts) if len(part)}
+
+
+class _Counter:
+    """Tells of the steps of one run. On CUDA it waits for each of them: a step that is told has been made."""
+
+    def __init__(self, on_step: OnStep | None, steps: int, device: torch.device):
+        self._on_step, self._steps, self._device, self._done = on_step, steps, device, 0
+
+    def step(self) -> None:
+        """One more is done."""
+        self._done += 1
+        if self._on_step is None:
+            return
+        if self._device.type == "cuda":
+            torch.cuda.current_stream(self._device).synchronize()
+        self._on_step(self._done, self._steps)
 
 
 def _schedule_key(request: EngineRequest) -> tuple[int, float]:

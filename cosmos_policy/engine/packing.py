@@ -15,8 +15,9 @@ from cosmos_policy.engine.layout import Layout
 class Branch:
     """One request under one prompt.
 
-    request: its place in the batch. negative: whether under its negative prompt. text_tokens: of that prompt.
-    first_needed: the first of its tokens that is read after the last layer.
+    request: its place in the batch. negative: whether under its negative prompt. bare: whether without its control
+    videos, which `layout` then lacks. text_tokens: of that prompt. first_needed: the first of its tokens that is read
+    after the last layer.
     """
 
     request: int
@@ -24,6 +25,12 @@ class Branch:
     layout: Layout
     text_tokens: int
     first_needed: int
+    bare: bool = False
+
+    @property
+    def side(self) -> int:
+        """Which of the velocities that guidance weighs against each other: 0 prompt, 1 negative, 2 bare."""
+        return 2 * self.bare or int(self.negative)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ import torch
 from diffusers import Cosmos3OmniPipeline, CosmosActionCondition
 
 from cosmos_policy.engine.request import EngineRequest, EngineResult
-from cosmos_policy.engine.text import prompt_token_ids
+from cosmos_policy.engine.text import prompt_token_ids, system_prompt_for
 from cosmos_policy.engine.weights import Parts
 from cosmos_policy.errors import UsageError
 
@@ -44,9 +44,9 @@ class ExactPipeline(Cosmos3OmniPipeline):
     encode_s: float
 
     def tokenize_prompt(self, prompt, negative_prompt=None, num_frames=0, **_):
-        system, image = self.config.default_use_system_prompt, num_frames == 1
+        wanted, system = self.config.default_use_system_prompt, system_prompt_for(self._request)
         tokens = [
-            prompt_token_ids(self.text_tokenizer, text, system, image) for text in (prompt, negative_prompt or "")
+            prompt_token_ids(self.text_tokenizer, text, wanted, system) for text in (prompt, negative_prompt or "")
         ]
         return tokens[0], tokens[1]
 

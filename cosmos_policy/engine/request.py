@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -32,6 +32,12 @@ class EngineRequest:
     sampling: nothing None but the guidance limits. seed: draws the noise, on the CPU, so that it is the same on every
         device and in any batch.
     video: whether the frames are wanted back.
+    open_frames: latent frames among the known ones that are denoised all the same.
+    sound_frames: sound latents to make beside the video.
+    controls: uint8 [C, num_frames, canvas height, canvas width, 3], videos that tell the made one its shapes.
+    control_guidance: how far away from what the model makes without them; 1 switches it off. control_interval: (low,
+        high) timesteps between which it works; None: always.
+    noise_index: how many noises of this seed were used before: the chunks of a long video each take the next.
     """
 
     mode: Mode
@@ -49,18 +55,29 @@ class EngineRequest:
     seed: int
     video: bool = False
     negative_prompt: str = ""
+    open_frames: tuple[int, ...] = ()
+    sound_frames: int = 0
+    controls: np.ndarray | None = None
+    control_guidance: float = 1.0
+    control_interval: tuple[float, float] | None = None
+    noise_index: int = 0
 
 
 @dataclass(frozen=True)
 class EngineResult:
     """rows: float32 [R, D], all action rows, the clean ones as given. video: uint8 [T+1, visible height, visible
     width, 3] or None. timing: stage -> milliseconds, of the pass that this request was part of. step_ms: of each
-    denoising step."""
+    denoising step. sound: float32 [channels, samples] in [-1, 1], at the sound decoder's rate, or None."""
 
     rows: np.ndarray
     video: np.ndarray | None
     timing: dict[str, float] = field(default_factory=dict)
     step_ms: tuple[float, ...] = ()
+    sound: np.ndarray | None = None
+
+
+#: told after each denoising step: (steps done, steps in all). What it raises stops the run.
+OnStep = Callable[[int, int], None]
 
 
 class Engine(Protocol):
@@ -73,7 +90,7 @@ class Engine(Protocol):
     transformer: Any
     device: Any
 
-    def run(self, requests: Sequence[EngineRequest]) -> list[EngineResult]:
+    def run(self, requests: Sequence[EngineRequest], on_step: OnStep | None = None) -> list[EngineResult]:
         """Answers, in order. The same request gives the same answer, alone or among others."""
         ...
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -18,23 +19,36 @@ from cosmos_policy.errors import UsageError
 
 @dataclass(frozen=True)
 class Schedule:
-    """timesteps: of each step, falling. weights: float64 [steps, steps + 1]; the sample after step i is
-    ``weights[i, 0] * noise + sum_j weights[i, j + 1] * velocity_j``, j <= i."""
+    """timesteps: of each step, falling. weights: float64 [steps, 1 + rows * steps]; the sample after a step is their
+    sum over what was told so far: the first noise, then of every step its velocity and, where `fresh`, a noise of its
+    own (`rows` is 2 then, 1 otherwise)."""
 
-    timesteps: tuple[int, ...]
+    timesteps: tuple[float, ...]
     weights: torch.Tensor
+    fresh: bool = False
+
+    @property
+    def rows(self) -> int:
+        return 2 if self.fresh else 1
 
     def advance(self, step: int, history: torch.Tensor) -> torch.Tensor:
-        """The sample after `step`. history: [step + 2, ...], the noise, then the velocities of steps 0..step."""
-        weights = self.weights[step, : step + 2].to(history.device, history.dtype, non_blocking=True)
+        """The sample after `step`. history: [1 + rows * (step + 1), ...]."""
+        weights = self.weights[step, : len(history)].to(history.device, history.dtype, non_blocking=True)
         return torch.tensordot(weights, history, dims=1)
 
 
 class Solver:
     """scheduler: diffusers' scheduler of the checkpoint. native_flow: whether the checkpoint wants noise levels evenly
-    spaced over the whole training range (``use_native_flow_schedule`` of its pipeline)."""
+    spaced over the whole training range (``use_native_flow_schedule`` of its pipeline). distilled_sigmas: the fixed
+    noise levels of a checkpoint that was distilled to a few steps; then the scheduler is a
+    ``FlowMatchEulerDiscreteScheduler``."""
 
-    def __init__(self, scheduler, native_flow: bool = False):
+    def __init__(self, scheduler, native_flow: bool = False, distilled_sigmas: tuple[float, ...] | None = None):
+        self._distilled_sigmas = distilled_sigmas
+        if distilled_sigmas is not None:
+            self._scheduler = scheduler
+            self.schedule = lru_cache(maxsize=32)(self._distilled_schedule)
+            return
         if scheduler.config.get("thresholding") or scheduler.config.get("prediction_type") != "flow_prediction":
             raise UsageError(
                 "The native engine knows schedulers that predict a flow without thresholding; "
@@ -53,6 +67,26 @@ class Solver:
             sample = scheduler.step(velocity, timestep, sample, return_dict=False)[0]
             weights.append(sample[0])
         return Schedule(tuple(int(timestep) for timestep in timesteps), torch.stack(weights))
+
+    def _distilled_schedule(self, steps: int, flow_shift: float) -> Schedule:
+        """The formulas of diffusers' ``FlowMatchEulerDiscreteScheduler.step``, over a basis."""
+        sigmas = self._distilled_sigmas
+        if steps != len(sigmas):
+            raise UsageError(f"This checkpoint was distilled to {len(sigmas)} steps; {steps} cannot be asked of it.")
+        scheduler = type(self._scheduler).from_config(self._scheduler.config)
+        scheduler.set_timesteps(sigmas=list(sigmas))
+        fresh = bool(scheduler.config.stochastic_sampling)
+        levels = scheduler.sigmas.double().tolist()
+        basis = torch.eye(1 + (1 + fresh) * steps, dtype=torch.float64)
+        sample, weights = basis[0], []
+        for index, (level, after) in enumerate(pairwise(levels)):
+            velocity = basis[1 + (1 + fresh) * index]
+            if fresh:
+                sample = (1 - after) * (sample - level * velocity) + after * basis[2 + 2 * index]
+            else:
+                sample = sample + (after - level) * velocity
+            weights.append(sample)
+        return Schedule(tuple(scheduler.timesteps.tolist()), torch.stack(weights), fresh)
 
     def _start(self, steps: int, flow_shift: float):
         config = self._scheduler.config

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from cosmos_policy.engine.request import EngineRequest
+
 #: What the model was told in front of every prompt (diffusers 0.42.1, pipeline_cosmos3_omni, to the character).
 SYSTEM_PROMPT_VIDEO = "You are a helpful assistant who will generate videos from a give prompt."
 SYSTEM_PROMPT_IMAGE = "You are a helpful assistant who will generate images from a give prompt."
+SYSTEM_PROMPT_TRANSFER = (
+    "You are a helpful assistant that generates images or videos following the user's instructions and control signals "
+    "(edge maps, blur, depth, or segmentation)."
+)
 
 
-def prompt_token_ids(tokenizer, prompt: str, system_prompt: bool, image: bool = False) -> list[int]:
+def system_prompt_for(request: EngineRequest) -> str:
+    """What the model is told it is doing."""
+    if request.controls is not None:
+        return SYSTEM_PROMPT_TRANSFER
+    return SYSTEM_PROMPT_IMAGE if request.num_frames == 1 else SYSTEM_PROMPT_VIDEO
+
+
+def prompt_token_ids(tokenizer, prompt: str, system_prompt: bool, system: str = SYSTEM_PROMPT_VIDEO) -> list[int]:
     """The ids of `prompt` in the chat template, closed by end-of-sequence and the start-of-generation token.
 
-    tokenizer: a transformers tokenizer. system_prompt: whether the checkpoint wants a system prompt in front. image:
-    whether a single image is generated.
+    tokenizer: a transformers tokenizer. system_prompt: whether the checkpoint wants a system prompt in front; `system`
+    is which.
     """
-    system = SYSTEM_PROMPT_IMAGE if image else SYSTEM_PROMPT_VIDEO
     messages = [{"role": "system", "content": system}] if system_prompt else []
     messages.append({"role": "user", "content": prompt})
     encoded = tokenizer.apply_chat_template(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from diffusers import schedulers as diffusers_schedulers
 from diffusers.utils import logging as diffusers_logging
 from transformers import AutoTokenizer
 
+from cosmos_policy.checkpoints.layout import distilled_sigmas, read_index
 from cosmos_policy.engine.layout import Grid
 
 
@@ -23,7 +23,8 @@ class Parts:
     """diffusers' modules of one checkpoint.
 
     tokenizer: transformers'. system_prompt: whether the checkpoint wants a system prompt. native_flow: whether it wants
-    noise levels evenly spaced over the training range.
+    noise levels evenly spaced over the training range. distilled_sigmas: the noise levels of a few-step checkpoint;
+    None for all others. folder: where they were read from; None where they were made.
     """
 
     transformer: Cosmos3OmniTransformer
@@ -32,6 +33,8 @@ class Parts:
     tokenizer: Any
     system_prompt: bool = True
     native_flow: bool = False
+    distilled_sigmas: tuple[float, ...] | None = None
+    folder: Path | None = None
 
     @property
     def grid(self) -> Grid:
@@ -43,6 +46,7 @@ class Parts:
             patch_cells=network.latent_patch_size,
             channels=network.latent_channel,
             action_width=network.action_dim if network.action_gen else 0,
+            sound_width=network.sound_dim if network.sound_gen else 0,
         )
 
 
@@ -52,10 +56,10 @@ def load_parts(folder: Path, device: torch.device, dtype: torch.dtype, offloaded
     offloaded: read the transformer into host memory; its parts are brought to `device` as an engine wants them.
     Official fp8 checkpoints come through diffusers' own quantisers, as their configuration says.
     """
-    index = json.loads((folder / "model_index.json").read_text())
+    index = read_index(folder)
     on_device = {"dtype": dtype, "device_map": {"": str(device)}}
     in_memory = {"dtype": dtype}
-    with _quietly():
+    with quietly():
         transformer = Cosmos3OmniTransformer.from_pretrained(
             folder / "transformer", **(in_memory if offloaded else on_device)
         )
@@ -68,11 +72,13 @@ def load_parts(folder: Path, device: torch.device, dtype: torch.dtype, offloaded
         tokenizer=AutoTokenizer.from_pretrained(folder / "text_tokenizer"),
         system_prompt=index.get("default_use_system_prompt", True),
         native_flow=index.get("use_native_flow_schedule", False),
+        distilled_sigmas=distilled_sigmas(index),
+        folder=folder,
     )
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """diffusers' loading bar off, and as it was afterwards."""
     was_on = diffusers_logging.is_progress_bar_enabled()
     diffusers_logging.disable_progress_bar()

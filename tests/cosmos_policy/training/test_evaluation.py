@@ -83,8 +83,8 @@ def test_evaluation_and_engine_say_the_same(parts, mode):
     roles = [Role(0, row, mode, prompts[row], state=1) for row in range(3)]
     noise = [draw_noise(_layout(group, role), seed, CPU) for seed, role in enumerate(roles)]
     padded = evaluation._collator.batch(roles).rows.shape[1]
-    video_noise = torch.stack([each for each, _ in noise])
-    rows_noise = torch.stack([pad(each, (0, 0, 0, padded - len(each))) for _, each in noise])
+    video_noise = torch.stack([each for each, _, _ in noise])
+    rows_noise = torch.stack([pad(each, (0, 0, 0, padded - len(each))) for _, _, each in noise])
     video, rows = evaluation.denoise(roles, (video_noise, rows_noise))
     engine = NativeEngine(load_parts(folder, CPU, torch.float32), CPU, torch.float32)
     results = engine.run([request_for(mode, place, dataset, robot, seed) for seed, place in enumerate(PLACES)])
