@@ -11,3 +11,7 @@ class UsageError(ValueError):
 
 class Failure(RuntimeError):
     """The request was right, and something outside it broke: a file, the network, the device."""
+
+
+class Cancelled(Exception):
+    """Nobody waits for the answer any more. Raised inside a long call where it tells of its progress; let it pass."""

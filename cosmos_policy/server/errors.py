@@ -41,6 +41,12 @@ class Superseded(Refusal):
     status, code = 409, "superseded"
 
 
+class Abandoned(Refusal):
+    """Stopped on the way, because nobody waits for it any more."""
+
+    status, code = 409, "abandoned"
+
+
 class NotYet(Refusal):
     """The job exists, but what was asked of it is not there (yet)."""
 

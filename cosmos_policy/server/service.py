@@ -1,4 +1,18 @@
-"""What dialects call: one typed request in, its answer out, with everything a robot must know about it."""
+"""What dialects call: one typed request in, its answer out, with everything a robot must know about it.
+
+Calls that take long say how they get on (``Call.follows``: the reasoner's tokens, the generator's steps):
+
+    service.require_call("reason")                                  # 501 `not_loaded` where the model lacks it
+    async for item in service.follow("reason", request, caller):    # plain maps, as the model tells them; the last item
+        ...                                                         # is the typed answer
+    answer = await service.call("generate", request, caller, priority=JOB, tell=job.note)   # or with a callback
+
+Closing the iterator, or cancelling the task that waits, stops the model at its next step. The model's side is a method
+``follow_<call>(request, tell) -> answer``, which calls ``tell(map)`` as often as it has something to say (``tell({})``
+to let itself be stopped in between) and lets the exception that `tell` may raise (``cosmos_policy.errors.Cancelled``)
+pass. The call stands in ``wire/messages.py``: its request and answer types, and a reader for each of the request's
+fields. The answer has `timing` (milliseconds) and `info`, as an action chunk has.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +20,14 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 import embodiments
-from cosmos_policy.server.errors import Invalid, NotReady, Refusal
+from cosmos_policy.server.errors import Invalid, NotLoaded, NotReady, Refusal
 from cosmos_policy.server.logs import request_id
 from cosmos_policy.server.metrics import Metrics
 from cosmos_policy.server.scheduling import Computed, Scheduler, Ticket
@@ -21,13 +35,21 @@ from cosmos_policy.server.scheduling.ticket import ROBOT
 from cosmos_policy.server.sessions import Session, Sessions
 from cosmos_policy.server.settings import ServerSettings
 from cosmos_policy.server.worker.supervisor import Supervisor
-from cosmos_policy.types import ActionChunk, Observation, PolicyRequest, Rollout
+from cosmos_policy.types import (
+    ActionChunk,
+    ForwardDynamicsRequest,
+    InverseDynamicsRequest,
+    Observation,
+    PolicyRequest,
+)
 from cosmos_policy.wire.contract import required_state
+from cosmos_policy.wire.messages import CALLS
 
 logger = logging.getLogger(__name__)
 _groups = itertools.count()
 #: An answer leaves first, then it is counted and its line is written.
 ACCOUNT_LATER_S = 0.01
+Tell = Callable[[Mapping[str, Any]], None]
 
 
 def new_group() -> int:
@@ -88,6 +110,15 @@ class Service:
             raise NotReady("The model is being loaded; ask again soon.", retry_after_s=5.0)
         return self.worker.facts
 
+    def require_call(self, name: str) -> None:
+        """Raise :class:`NotLoaded` unless the loaded model answers the call `name`."""
+        calls = self.facts["calls"]
+        if name not in calls:
+            raise NotLoaded(
+                f"This server's model answers {', '.join(calls)}, and not {name}: send it to a server whose checkpoint "
+                "can (GET /info lists the calls)."
+            )
+
     def at_close(self, closer: Callable[[], Awaitable[None]]) -> None:
         """`closer` is awaited when the server ends: a dialect that keeps something gives it back there."""
         self._closers.append(closer)
@@ -115,14 +146,18 @@ class Service:
         group: Hashable = None,
         priority: int = ROBOT,
         notes: tuple[str, ...] = (),
-    ) -> ActionChunk | Rollout:
-        """The answer to a typed request (`seed` and `instruction` may be None). Raises a :class:`Refusal`."""
+        tell: Tell | None = None,
+    ) -> Any:
+        """The answer to a typed request (`seed` and `instruction` may be None). Raises a :class:`Refusal`.
+
+        tell: called with what a call that follows says on its way.
+        """
         started = time.monotonic()
         outcome, answer = "ok", None
         try:
             session = self._session(caller)
             request = self._complete(request, session, continuation)
-            ticket = self._ticket(name, request, session, caller, timeliness, started, group, priority)
+            ticket = self._ticket(name, request, session, caller, timeliness, started, group, priority, tell)
             computed = await self.scheduler.submit(ticket)
             answer = self._signed(computed, ticket, started, notes)
             session.chunk = answer if name == "policy" else session.chunk
@@ -138,6 +173,19 @@ class Service:
             asyncio.get_running_loop().call_later(
                 ACCOUNT_LATER_S, self._account, name, caller.dialect, outcome, seconds, stages
             )
+
+    async def follow(self, name: str, request: Any, caller: Caller, **options: Any) -> AsyncIterator[Any]:
+        """What the call says on its way (maps), then its answer. `options` are those of :meth:`call`."""
+        heard: asyncio.Queue[Any] = asyncio.Queue()
+        computing = asyncio.ensure_future(self.call(name, request, caller, tell=heard.put_nowait, **options))
+        computing.add_done_callback(heard.put_nowait)
+        try:
+            while (item := await heard.get()) is not computing:
+                yield item
+            yield computing.result()
+        finally:
+            computing.cancel()
+            computing.add_done_callback(_looked_at)
 
     def _account(self, call: str, dialect: str, outcome: str, seconds: float, stages: Mapping[str, float]) -> None:
         """Count and log one request."""
@@ -158,8 +206,10 @@ class Service:
     def _complete(self, request: Any, session: Session, continuation: Continuation | None) -> Any:
         """Check against the contract, and fill in what belongs to the session."""
         self.facts  # noqa: B018 (nothing can be promised before the model was there)
-        self._check_embodiment(request.embodiment)
-        changes: dict[str, Any] = {"embodiment": self.embodiment.name}
+        changes: dict[str, Any] = {}
+        if hasattr(request, "embodiment"):
+            self._check_embodiment(request.embodiment)
+            changes["embodiment"] = self.embodiment.name
         if isinstance(request, PolicyRequest):
             self._check_observation(request.observation)
             instruction = request.instruction if request.instruction is not None else session.instruction
@@ -168,7 +218,8 @@ class Service:
             changes["instruction"] = session.instruction = instruction
             if continuation is not None:
                 changes["prefix"] = _prefix(session, request, continuation)
-        changes["seed"] = request.seed if request.seed is not None else session.next_seed()
+        if getattr(request, "seed", 0) is None:
+            changes["seed"] = session.next_seed()
         session.requests += 1
         return replace(request, **changes)
 
@@ -214,10 +265,11 @@ class Service:
         now: float,
         group: Hashable,
         priority: int,
+        tell: Tell | None,
     ) -> Ticket:
         captured = now - max(0.0, timeliness.age_ms) / 1e3
         budget = timeliness.deadline_ms
-        if budget is None:
+        if budget is None and priority == ROBOT and not CALLS[name].follows:
             budget = self.settings.scheduling.deadline_ms
         return Ticket(
             call=name,
@@ -229,6 +281,7 @@ class Service:
             captured_s=captured,
             deadline_s=None if budget is None else captured + budget / 1e3,
             priority=priority,
+            tell=(tell or _unheard) if CALLS[name].follows else None,
             replaceable=caller.session_id is not None and name == "policy",
         )
 
@@ -269,6 +322,16 @@ def _prefix(session: Session, request: PolicyRequest, continuation: Continuation
     return session.chunk.unified[start:stop]
 
 
+def _looked_at(computing: asyncio.Future) -> None:
+    """An answer that nobody waits for any more is no incident, whatever became of it."""
+    if not computing.cancelled():
+        computing.exception()
+
+
+def _unheard(event: Mapping[str, Any]) -> None:
+    """Nobody wants to hear of the progress."""
+
+
 def _shape(request: Any) -> Hashable:
     """What must be equal for two requests to be worth computing together."""
     pictures: Hashable
@@ -276,5 +339,7 @@ def _shape(request: Any) -> Hashable:
         pictures = tuple((view, image.shape) for view, image in sorted(request.observation.images.items()))
         rows = tuple(None if part is None else np.shape(part) for part in (request.prefix, request.history))
         return request.chunk_size, request.sampling, request.video, rows, pictures
-    arrays = [request.frames] if hasattr(request, "frames") else [request.frame, request.actions]
+    if not isinstance(request, (InverseDynamicsRequest, ForwardDynamicsRequest)):
+        return ()  # a call that follows: always alone
+    arrays = [request.frames] if isinstance(request, InverseDynamicsRequest) else [request.frame, request.actions]
     return request.sampling, tuple(np.shape(array) for array in arrays)

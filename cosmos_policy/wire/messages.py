@@ -31,11 +31,16 @@ _FILLED = ("embodiment", "instruction", "seed")
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a world-action model: its name in URLs and methods, its request and its answer."""
+    """One call of a world-action model: its name in URLs and methods, its request and its answer.
+
+    follows: whether it tells of its progress and can be stopped on the way. The model answers one request of such a
+    call at a time, through its method ``follow_<name>(request, tell)``.
+    """
 
     name: str
     request: type
     answer: type
+    follows: bool = False
 
     @property
     def path(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from cosmos_policy.server.errors import ModelFailed, NotReady, Overloaded, Refusal, Stale, Superseded
@@ -25,8 +25,13 @@ class Worker(Protocol):
     async def wait_ready(self) -> None:
         """Until it can compute."""
 
-    async def compute(self, call: str, requests: Sequence[Any]) -> list[Any]:
+    async def compute(
+        self, call: str, requests: Sequence[Any], tell: Callable[[Mapping[str, Any]], None] | None
+    ) -> list[Any]:
         """An answer or an exception for each request. A raised :class:`Refusal` means that the whole batch failed."""
+
+    def cancel(self) -> None:
+        """Stop what is being computed where that is possible; its answer is an exception then."""
 
 
 class Scheduler:
@@ -119,7 +124,13 @@ class Scheduler:
                 continue
             if not chosen:
                 chosen.append(ticket)
-            elif len(chosen) < self._settings.max_batch and (ticket.call, ticket.shape) == _kind(chosen[0]):
+                if ticket.tell is not None:
+                    break
+            elif (
+                ticket.tell is None
+                and len(chosen) < self._settings.max_batch
+                and (ticket.call, ticket.shape) == _kind(chosen[0])
+            ):
                 larger = [*chosen, ticket]
                 if not any(self._late(member, now, len(larger)) for member in larger):
                     chosen = larger
@@ -133,7 +144,7 @@ class Scheduler:
         self._running = batch
         call = batch[0].call
         try:
-            answers = await self._worker.compute(call, [ticket.request for ticket in batch])
+            answers = await self._worker.compute(call, [ticket.request for ticket in batch], batch[0].tell)
         except Refusal as refusal:
             answers = [refusal] * len(batch)
         except asyncio.CancelledError:
@@ -190,11 +201,13 @@ class Scheduler:
         ticket.refuse(refusal)
 
     def _forget(self, ticket: Ticket) -> None:
-        """Whoever asked has gone: a waiting ticket is not computed."""
+        """Whoever asked has gone: a waiting ticket is not computed, and a long call that runs is stopped."""
         if ticket in self._waiting:
             self._waiting.remove(ticket)
             self._metrics.dropped.labels("disconnected").inc()
             self._metrics.queue_depth.set(len(self._waiting))
+        elif ticket.tell is not None and ticket in self._running:
+            self._worker.cancel()
 
 
 def _kind(ticket: Ticket) -> tuple[Any, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,8 @@ class Ticket:
 
     session: who asks; a newer ticket of the same session takes the place of a waiting one, unless both came in one
     message (`group`). captured_s: when the observation was captured, on the server's monotonic clock. deadline_s: when
-    an answer is of no more use, or None. priority: :data:`ROBOT` before :data:`JOB`.
+    an answer is of no more use, or None. priority: :data:`ROBOT` before :data:`JOB`. tell: for a call that follows:
+    takes what it says on its way, on the event loop; such a ticket is computed alone, and stopped when its client goes.
     """
 
     call: str
@@ -39,6 +40,7 @@ class Ticket:
     deadline_s: float | None = None
     priority: int = ROBOT
     replaceable: bool = True
+    tell: Callable[[Mapping[str, Any]], None] | None = None
     answer: asyncio.Future[Computed] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def refuse(self, reason: Exception) -> None:

@@ -15,7 +15,6 @@ from cosmos_policy.server.dialects.rest_schema import refusals
 from cosmos_policy.server.errors import NotReady
 from cosmos_policy.server.service import Service
 from cosmos_policy.wire.contract import PROTOCOL
-from cosmos_policy.wire.messages import CALLS
 
 #: The page runs its own script and style, shows pictures that it made itself, and talks to nobody else.
 PAGE_POLICY = (
@@ -84,7 +83,7 @@ def contract(service: Service) -> dict[str, Any]:
         "embodiment": facts["embodiment"],
         "contract_sha256": facts["contract_sha256"],
         "sampling": facts["sampling"],
-        "calls": list(CALLS),
+        "calls": facts["calls"],
         "missing_views": settings.missing_views,
         "scheduling": {
             "max_queue": scheduling.max_queue,

@@ -6,7 +6,10 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from cosmos_policy.errors import Cancelled
 from cosmos_policy.server.logs import configure_logging
 from cosmos_policy.server.memory import keep_freed_memory
 from cosmos_policy.server.worker.channel import Channel, ChannelClosed, map_shared_memory
@@ -31,13 +34,28 @@ def main() -> int:
         while True:
             message = channel.receive()
             channel.send({"taken": True})  # from here on these requests are lost with us; before, they can wait
-            answers = runner.answer(message["call"], message["requests"])
+            answers = runner.answer(message["call"], message["requests"], _teller(channel, message["exchange"]))
             channel.send({"answers": answers, "memory": runner.device_memory()})
     except ChannelClosed:
         return 0
     except FatalDeviceError:
         logger.exception("the device cannot be used any more; the worker ends so that a new one can start")
         return 1
+
+
+def _teller(channel: Channel, exchange: int) -> Callable[[Mapping[str, Any]], None]:
+    """What a long call tells its progress to; raises :class:`Cancelled` there once nobody waits any more.
+
+    An empty map says nothing, and only looks whether somebody still waits.
+    """
+
+    def tell(event: Mapping[str, Any]) -> None:
+        if channel.cancelled(exchange):
+            raise Cancelled
+        if event:
+            channel.send({"event": event})
+
+    return tell
 
 
 if __name__ == "__main__":

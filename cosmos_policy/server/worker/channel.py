@@ -1,8 +1,9 @@
 """Messages between the server and its worker: a msgpack map, and the large arrays beside it.
 
 Towards the worker, arrays go through memory that both processes share: a socket hands two megabytes over in a dozen
-pieces, each waking the other side. The exchange is strictly one message, one answer, so what lies there stays until the
-worker has answered. What does not fit, and what comes back, goes through the socket.
+pieces, each waking the other side. One exchange follows the other, so what lies there stays until the worker has
+answered. What does not fit, and what comes back, goes through the socket. The memory's first word is the number of the
+exchange that nobody waits for any more: the worker looks at it while it computes, when nothing can be said to it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _MOST_PIECES = 512
 #: Of address space; only what is used is ever allocated.
 SHARED_BYTES = 64 * 2**20
 _ALIGNMENT = 64
+#: Where arrays begin, behind the number of the cancelled exchange.
+_ARRAYS_AT = _ALIGNMENT
 
 
 def make_shared_memory() -> int:
@@ -55,13 +58,15 @@ class Channel:
         self, connection: socket.socket, *, outgoing: np.ndarray | None = None, incoming: np.ndarray | None = None
     ):
         self._socket, self._outgoing, self._incoming = connection, outgoing, incoming
+        shared = outgoing if outgoing is not None else incoming
+        self._cancelled = None if shared is None else shared[: _LENGTH.size].view(np.uint64)
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             connection.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
 
     def send(self, message: Any) -> None:
         """Send one message; raises :class:`ChannelClosed` where nobody is left to read it."""
         beside: list[memoryview] = []
-        shared = 0
+        shared = _ARRAYS_AT
 
         def pack(value: Any) -> Any:
             nonlocal shared
@@ -105,6 +110,15 @@ class Channel:
             return value
 
         return msgpack.unpackb(body, object_hook=unpack, strict_map_key=False)
+
+    def cancel(self, exchange: int) -> None:
+        """Say that nobody waits for exchange number `exchange` (1, 2, ...) any more. From any thread."""
+        if self._cancelled is not None:
+            self._cancelled[0] = exchange
+
+    def cancelled(self, exchange: int) -> bool:
+        """Whether the other side has said so."""
+        return self._cancelled is not None and int(self._cancelled[0]) == exchange
 
     def close(self) -> None:
         """Close our end: the other one reads an end of file."""

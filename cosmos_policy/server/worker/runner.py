@@ -6,15 +6,16 @@ import importlib
 import logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import embodiments
-from cosmos_policy.errors import Failure
+from cosmos_policy.errors import Cancelled, Failure
+from cosmos_policy.server.worker.channel import ChannelClosed
 from cosmos_policy.types import Observation
 from cosmos_policy.wire.contract import contract_hash, describe_embodiment
-from cosmos_policy.wire.messages import CALLS, decode_request, encode_answer
+from cosmos_policy.wire.messages import CALLS, Call, decode_request, encode_answer
 from cosmos_policy.world_action_model import WorldActionModel
 
 logger = logging.getLogger(__name__)
@@ -69,19 +70,30 @@ class Runner:
             "contract_sha256": contract_hash(robot),
             "sampling": asdict(self.model.sampling_for(self.embodiment)),
             "load_s": self.load_s,
+            "calls": [call.name for call in CALLS.values() if _has(self.model, call)],
         }
 
-    def answer(self, call_name: str, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """For each request ``{"answer": ...}`` or ``{"error": sentence, "usage": bool}``; one never spoils another."""
+    def answer(
+        self, call_name: str, messages: Sequence[Mapping[str, Any]], tell: Callable[[Mapping[str, Any]], None]
+    ) -> list[dict[str, Any]]:
+        """For each request ``{"answer": ...}`` or ``{"error": sentence, "usage": bool}``; one never spoils another.
+
+        tell: takes what a call that follows says on its way (plain maps); may raise :class:`Cancelled`, and the answer
+        is ``{"cancelled": True}`` then.
+        """
         call = CALLS[call_name]
         answers: list[dict[str, Any]] = [{} for _ in messages]
         requests: dict[int, Any] = {}
         for index, message in enumerate(messages):
             try:
-                requests[index] = replace(decode_request(call, message), embodiment=self.embodiment)
+                requests[index] = self._typed(call, message)
             except ValueError as error:
                 answers[index] = {"error": str(error), "usage": True}
-        for index, outcome in self._compute(call_name, requests).items():
+        if call.follows:
+            outcomes = {index: self._follow(call, request, tell) for index, request in requests.items()}
+        else:
+            outcomes = self._compute(call_name, requests)
+        for index, outcome in outcomes.items():
             answers[index] = outcome
         if self._latency_s:
             time.sleep(self._latency_s)
@@ -97,6 +109,22 @@ class Runner:
             "reserved": torch.cuda.memory_reserved(),
             "peak": torch.cuda.max_memory_allocated(),
         }
+
+    def _typed(self, call: Call, message: Mapping[str, Any]) -> Any:
+        request = decode_request(call, message)
+        return replace(request, embodiment=self.embodiment) if hasattr(request, "embodiment") else request
+
+    def _follow(self, call: Call, request: Any, tell: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+        """One request of a call that tells of its progress."""
+        try:
+            tell({})  # whoever asked may have gone while it waited
+            return {"answer": encode_answer(getattr(self.model, f"follow_{call.name}")(request, tell))}
+        except Cancelled:
+            return {"cancelled": True}
+        except ChannelClosed:
+            raise
+        except Exception as error:
+            return self._failure(error)
 
     def _compute(self, call: str, requests: dict[int, Any]) -> dict[int, dict[str, Any]]:
         if not requests:
@@ -144,6 +172,10 @@ def _load(settings: Mapping[str, Any]) -> WorldActionModel:
 
         torch.set_num_threads(settings["threads"])
     return getattr(importlib.import_module(module), function)(**settings["options"])
+
+
+def _has(model: WorldActionModel, call: Call) -> bool:
+    return not call.follows or hasattr(model, f"follow_{call.name}")
 
 
 def _ours(error: Exception) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import socket
@@ -11,11 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from cosmos_policy.server.errors import Invalid, ModelFailed, StartFailed, WorkerLost
+from cosmos_policy.server.errors import Abandoned, Invalid, ModelFailed, StartFailed, WorkerLost
 from cosmos_policy.server.metrics import Metrics
 from cosmos_policy.server.settings import ServerSettings
 from cosmos_policy.server.worker.channel import Channel, ChannelClosed, make_shared_memory, map_shared_memory
@@ -26,6 +27,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 STOP_S = 5.0
 #: Requests that a worker never took go to the next one; after so many, they are likely the cause.
 MOST_HANDOVERS = 3
+
+
+Tell = Callable[[Mapping[str, Any]], None]
 
 
 class NotTaken(Exception):
@@ -44,6 +48,7 @@ class Supervisor:
         self._stopping = False
         self._keeper: asyncio.Task | None = None
         self._gone = asyncio.Event()
+        self._exchanges, self._exchange_now = itertools.count(1), 0
         self.state = "starting"
         self.restarts = 0
         self.facts: dict[str, Any] | None = None
@@ -64,22 +69,32 @@ class Supervisor:
         """Until the worker is loaded and warm."""
         await self._ready.wait()
 
-    async def compute(self, call: str, requests: Sequence[Any]) -> list[Any]:
-        """An answer, or the :class:`Refusal` it ended with, for each request. Raises :class:`WorkerLost`."""
+    async def compute(self, call: str, requests: Sequence[Any], tell: Tell | None = None) -> list[Any]:
+        """An answer, or the :class:`Refusal` it ended with, for each request. Raises :class:`WorkerLost`.
+
+        tell: called on the event loop with what the call says on its way.
+        """
         for _ in range(MOST_HANDOVERS):
             await self._ready.wait()
             try:
-                return await self._attempt(call, list(requests))
+                return await self._attempt(call, list(requests), tell)
             except NotTaken:
                 self._ready.clear()  # it had died before it looked at them: they wait for the next
         raise self._lost()
 
-    async def _attempt(self, call: str, requests: list[Any]) -> list[Any]:
+    def cancel(self) -> None:
+        """Nobody waits for what is being computed: a call that follows ends at its next step, any other as it would."""
+        if self._channel is not None:
+            self._channel.cancel(self._exchange_now)
+
+    async def _attempt(self, call: str, requests: list[Any], tell: Tell | None) -> list[Any]:
         process, channel = self._process, self._channel
         loop, limit_s = asyncio.get_running_loop(), self._settings.scheduling.worker_timeout_s
         hung = loop.call_later(limit_s, _give_up, process, limit_s)
         try:
-            return await loop.run_in_executor(self._thread, self._exchange, channel, call, requests)
+            self._exchange_now = next(self._exchanges)
+            heard = None if tell is None else _on_loop(loop, tell)
+            return await loop.run_in_executor(self._thread, self._exchange, channel, call, requests, heard)
         except ChannelClosed:
             self._ready.clear()
             raise self._lost() from None
@@ -151,14 +166,16 @@ class Supervisor:
         self._ready.set()
         logger.info("the worker is ready: %s", self.facts["model"]["engine"], extra={"load_s": self.facts["load_s"]})
 
-    def _exchange(self, channel: Channel, call: str, requests: list[Any]) -> list[Any]:
+    def _exchange(self, channel: Channel, call: str, requests: list[Any], heard: Tell | None) -> list[Any]:
         """In the channel's thread: packing and unpacking megabytes never holds the event loop."""
         messages = [encode_request(request) for request in requests]
         try:
-            _ask(channel, {"call": call, "requests": messages})
+            _ask(channel, {"call": call, "requests": messages, "exchange": self._exchange_now})
         except ChannelClosed:
             raise NotTaken from None
-        reply = channel.receive()
+        while "event" in (reply := channel.receive()):
+            if heard is not None:
+                heard(reply["event"])
         for kind, count in reply["memory"].items():
             self._metrics.gpu_memory.labels(kind).set(count)
         return [_outcome(call, answer) for answer in reply["answers"]]
@@ -181,7 +198,19 @@ def _give_up(process: subprocess.Popen, limit_s: float) -> None:
 def _outcome(call: str, answer: dict[str, Any]) -> Any:
     if "answer" in answer:
         return decode_answer(CALLS[call], answer["answer"])
+    if "cancelled" in answer:
+        return Abandoned("The call was stopped: whoever asked for it has gone.")
     return Invalid(answer["error"]) if answer["usage"] else ModelFailed(answer["error"])
+
+
+def _on_loop(loop: asyncio.AbstractEventLoop, tell: Tell) -> Tell:
+    """`tell`, for the channel's thread."""
+
+    def heard(event: Mapping[str, Any]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            loop.call_soon_threadsafe(tell, event)
+
+    return heard
 
 
 def _spawn() -> tuple[subprocess.Popen, Channel]:
