@@ -142,17 +142,23 @@ def resize_bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
         return image
     rows_low, rows_high, lower = _neighbours(image.shape[0], height)
     columns_low, columns_high, right = _neighbours(image.shape[1], width)
-    lower, right = lower[:, None, None], right[None, :, None]
-    upper, left = np.float32(1.0) - lower, np.float32(1.0) - right
+    channels = image.shape[2]
+    flat = np.ascontiguousarray(image).reshape(image.shape[0], -1)
+    numbers = np.arange(flat.shape[1]).reshape(-1, channels)
+    lower, right = lower[:, None], np.repeat(right, channels)
+    sides = ((numbers[columns_low].ravel(), np.float32(1.0) - right), (numbers[columns_high].ravel(), right))
+    mixed = np.zeros((height, width * channels), dtype=np.float32)
     # Divided by 255 before the interpolation, and summed in this order, as training does: for a half-size view (all
     # three cameras alike) every level comes out the same, else a few in a thousand are one level off.
-    unit = np.arange(256, dtype=np.float32) / np.float32(255.0)
-    upper_rows, lower_rows = image[rows_low], image[rows_high]
-    mixed = upper * left * unit[upper_rows[:, columns_low]]
-    mixed += upper * right * unit[upper_rows[:, columns_high]]
-    mixed += lower * left * unit[lower_rows[:, columns_low]]
-    mixed += lower * right * unit[lower_rows[:, columns_high]]
-    return (mixed * np.float32(255.0)).astype(np.uint8)
+    for rows, vertical in ((rows_low, np.float32(1.0) - lower), (rows_high, lower)):
+        strip = flat[rows]
+        for columns, horizontal in sides:
+            corner = np.take(strip, columns, axis=1, mode="clip")
+            corner = np.divide(corner, np.float32(255.0), dtype=np.float32)
+            corner *= vertical * horizontal
+            mixed += corner
+    mixed *= np.float32(255.0)
+    return mixed.astype(np.uint8).reshape(height, width, channels)
 
 
 def _neighbours(source: int, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
