@@ -111,7 +111,7 @@ class RobotContract(Part):
         stream = self.streams.get(output.measured_by)
         if not isinstance(stream, StateStream):
             raise ValueError(
-                f"the output {name} is measured by {output.measured_by!r}, which is no stream of the role state or feedback"
+                f"the output {name} is measured by {output.measured_by!r}, no stream of role state or feedback"
             )
         if isinstance(output, JointOutput):
             missing = [joint for joint in output.joints if joint not in (stream.joints or ())]
@@ -121,7 +121,7 @@ class RobotContract(Part):
             raise ValueError(f"the output {name} is a pose, but {output.measured_by!r} measures none")
         elif stream.frame != output.frame:
             raise ValueError(
-                f"the output {name} is in the frame {output.frame}, but {output.measured_by!r} measures in {stream.frame}"
+                f"the output {name} is in {output.frame}, but {output.measured_by!r} measures in {stream.frame}"
             )
 
 

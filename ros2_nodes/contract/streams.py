@@ -89,8 +89,8 @@ class StateStream(Timed):
 
 
 class GripperStream(Timed):
-    """A gripper, a number [1]. measured_open, measured_closed: what the robot sends at both ends; open, closed: what the
-    embodiment means by them. Between them the straight line."""
+    """A gripper, a number [1]. measured_open, measured_closed: what the robot sends at both ends; open, closed: what
+    the embodiment means by them. Between them the straight line."""
 
     role: Literal["gripper"]
     type: Literal["sensor_msgs/msg/JointState", "std_msgs/msg/Float64", "std_msgs/msg/Float32"]

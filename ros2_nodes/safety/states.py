@@ -39,7 +39,7 @@ class SafetyStates:
         return self._go(SafetyState.RUNNING, (SafetyState.STARTING, SafetyState.HOLD), (), now_s)
 
     def hold(self, causes: tuple[Cause, ...], now_s: float) -> bool:
-        """RUNNING -> HOLD. A hold keeps its age when more causes come; in STARTING they are noted, nothing moves yet."""
+        """RUNNING -> HOLD. A hold keeps its age when more causes come; STARTING notes them."""
         if self.state in (SafetyState.HOLD, SafetyState.STARTING):
             self.causes = causes
             return False
