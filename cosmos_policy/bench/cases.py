@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import ModuleType
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from cosmos_policy.types import Sampling
 #: Cosmos3-Nano-Policy-DROID's own
 POLICY_SAMPLING = Sampling(num_inference_steps=4, guidance_scale=3.0, flow_shift=5.0, resolution_tier=480)
 WORD = " and then the next"
+#: composes, fits, normalises and writes the prompt, on the host
+Call = Callable[[], EngineRequest]
 
 
 @dataclass(frozen=True)
@@ -39,22 +41,18 @@ class Case:
     video_frames: int = 189
 
 
+def make_call(case: Case, tokenizer, seed: int = 0) -> Call:
+    """`case` as its caller makes it: the inputs are there, and what a call does to them is yet to be done."""
+    prepare = CALLS[case.call](case, seed)
+    if case.text_tokens is None:
+        return prepare
+    prompt = _lengthened(prepare().prompt, tokenizer, case.text_tokens)
+    return lambda: replace(prepare(), prompt=prompt)
+
+
 def make_request(case: Case, tokenizer, seed: int = 0) -> EngineRequest:
     """The engine's request of `case`."""
-    request = CALLS[case.call](case, seed)
-    if case.text_tokens is None:
-        return request
-    return replace(request, prompt=_lengthened(request.prompt, tokenizer, case.text_tokens))
-
-
-def preparing_ms(case: Case, calls: int) -> list[float]:
-    """Milliseconds that composing, resizing and the prompt take on the host, of `calls` calls."""
-    took = []
-    for seed in range(calls):
-        started = time.perf_counter()
-        CALLS[case.call](case, seed)
-        took.append(1e3 * (time.perf_counter() - started))
-    return took
+    return make_call(case, tokenizer, seed)()
 
 
 def _lengthened(prompt: str, tokenizer, tokens: int) -> str:
@@ -70,34 +68,41 @@ def _lengthened(prompt: str, tokenizer, tokens: int) -> str:
     return text[:low]
 
 
-def _prepared(case: Case, call, request) -> EngineRequest:
-    return call.prepare(request, Habits("bench", "plain", case.sampling)).request
+def _prepared(case: Case, call: ModuleType, request) -> Call:
+    habits = Habits("bench", "plain", case.sampling)
+    return lambda: call.prepare(request, habits).request
 
 
-def _policy(case: Case, seed: int) -> EngineRequest:
+def _policy(case: Case, seed: int) -> Call:
     request = example_policy(embodiments.get(case.embodiment), seed, case.sampling, case.chunk_size)
-    prepared = _prepared(case, policy, replace(request, video=case.video))
+    prepare = _prepared(case, policy, replace(request, video=case.video))
     if case.image_size is None:
-        return prepared
+        return prepare
     # Another frame than this robot's views make: the same job on that canvas.
     random = np.random.default_rng(seed)
-    frames, fit = fit_frames(random.integers(0, 256, (1, *case.image_size, 3), dtype=np.uint8), None)
-    return replace(prepared, frames=frames, fit=fit)
+    pixels = random.integers(0, 256, (1, *case.image_size, 3), dtype=np.uint8)
+    prepared = prepare()
+
+    def prepare_picture() -> EngineRequest:
+        frames, fit = fit_frames(pixels, None)
+        return replace(prepared, frames=frames, fit=fit)
+
+    return prepare_picture
 
 
-def _inverse_dynamics(case: Case, seed: int) -> EngineRequest:
+def _inverse_dynamics(case: Case, seed: int) -> Call:
     robot = embodiments.get(case.embodiment)
     return _prepared(case, inverse_dynamics, example_inverse_dynamics(robot, seed, case.sampling, case.chunk_size))
 
 
-def _forward_dynamics(case: Case, seed: int) -> EngineRequest:
+def _forward_dynamics(case: Case, seed: int) -> Call:
     robot = embodiments.get(case.embodiment)
     return _prepared(case, forward_dynamics, example_forward_dynamics(robot, seed, case.sampling, case.chunk_size))
 
 
-def _generate(case: Case, seed: int) -> EngineRequest:
+def _generate(case: Case, seed: int) -> Call:
     height, width = case.image_size or (192, 320)
-    return EngineRequest(
+    request = EngineRequest(
         mode="generate",
         prompt="a mobile robot in a warehouse aisle",
         frames=np.zeros((0, height, width, 3), np.uint8),
@@ -113,9 +118,10 @@ def _generate(case: Case, seed: int) -> EngineRequest:
         seed=seed,
         video=True,
     )
+    return lambda: request
 
 
-CALLS: dict[str, Callable[[Case, int], EngineRequest]] = {
+CALLS: dict[str, Callable[[Case, int], Call]] = {
     "policy": _policy,
     "inverse-dynamics": _inverse_dynamics,
     "forward-dynamics": _forward_dynamics,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from cosmos_policy.engine.request import Engine, EngineRequest
+from cosmos_policy.bench.cases import Call
+from cosmos_policy.engine.request import Engine
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Calls of one engine on one batch. total: wall clock of ``engine.run``. stages: by name, "step" among them.
-    peak_bytes: most device memory while they ran, weights included. calls, batch: how many, of how many requests."""
+    """Calls of one engine on one batch. total: wall clock from the caller's inputs to the answer. stages: by name,
+    "prepare" (on the host, before the engine) and "step" (each of "denoise") among them. peak_bytes: most device memory
+    while they ran, weights included. calls, batch: how many, of how many requests."""
 
     engine: str
     total: Spread
@@ -42,16 +44,18 @@ class Measurement:
         return 1e3 * self.batch / self.total.p50
 
 
-def measure(engine: Engine, requests: Sequence[EngineRequest], calls: int, warm_up: int = 3) -> Measurement:
-    """`calls` warm calls with the same requests."""
+def measure(engine: Engine, batch: Sequence[Call], calls: int, warm_up: int = 3) -> Measurement:
+    """`calls` warm calls with the same inputs."""
     cuda = torch.cuda.is_available()
     for _ in range(warm_up):
-        engine.run(requests)
+        engine.run([prepare() for prepare in batch])
     if cuda:
         torch.cuda.reset_peak_memory_stats()
-    totals, stages = [], {}
+    totals, stages = [], {"prepare": []}
     for _ in range(calls):
         started = time.perf_counter()
+        requests = [prepare() for prepare in batch]
+        stages["prepare"].append(1e3 * (time.perf_counter() - started))
         result = engine.run(requests)[0]
         if cuda:
             torch.cuda.synchronize()
@@ -62,4 +66,4 @@ def measure(engine: Engine, requests: Sequence[EngineRequest], calls: int, warm_
             stages.setdefault("step", []).append(took)
     peak = torch.cuda.max_memory_allocated() if cuda else 0
     spreads = {stage: Spread.of(values) for stage, values in stages.items()}
-    return Measurement(engine.name, Spread.of(totals), spreads, peak, calls, len(requests))
+    return Measurement(engine.name, Spread.of(totals), spreads, peak, calls, len(batch))

@@ -13,7 +13,7 @@ from cosmos_policy.bench.run import Bench, Line
 
 #: lines side by side in a table of stages
 STAGE_COLUMNS = 4
-STAGES = ("text", "encode", "noise", "step", "denoise", "decode", "transfer")
+STAGES = ("prepare", "text", "encode", "noise", "step", "denoise", "decode", "transfer")
 
 
 def as_json(bench: Bench) -> dict[str, Any]:
@@ -49,8 +49,8 @@ def print_tables(bench: Bench, console: Console) -> None:
 def _stages(lines: list[Line], first: int) -> Table:
     numbers = (f"#{first + index}" for index in range(len(lines)))
     table = Table("p50 / p99 ms", *numbers, box=box.SIMPLE_HEAD)
-    for stage in ("prepare", *STAGES):
-        spreads = [line.prepare if stage == "prepare" else line.measurement.stages.get(stage) for line in lines]
+    for stage in STAGES:
+        spreads = [line.measurement.stages.get(stage) for line in lines]
         if any(spreads):
             table.add_row(stage, *("" if one is None else f"{one.p50:.1f} / {one.p99:.1f}" for one in spreads))
     return table

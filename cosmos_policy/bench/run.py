@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 
-from cosmos_policy.bench.cases import Case, make_request, preparing_ms
+from cosmos_policy.bench.cases import Case, make_call, make_request
 from cosmos_policy.bench.floor import Chip, Floor, count_floor, measure_chip
-from cosmos_policy.bench.measure import Measurement, Spread, measure
+from cosmos_policy.bench.measure import Measurement, measure
 from cosmos_policy.bench.parity import float32_rows, relative_error
 from cosmos_policy.engine.native import NativeEngine
 from cosmos_policy.engine.reference import ReferenceEngine
 from cosmos_policy.engine.request import Engine
-from cosmos_policy.engine.text import prompt_token_ids
+from cosmos_policy.engine.text import prompt_token_ids, system_prompt_for
 from cosmos_policy.engine.weights import Parts
 
 
@@ -39,7 +39,6 @@ class Line:
 
     case: str
     measurement: Measurement
-    prepare: Spread
     floor: Floor | None = None
     error: float | None = None
 
@@ -96,15 +95,15 @@ def _diffusers_can(case: Case) -> bool:
 def _line(
     engine: Engine, parts: Parts, case: Case, size: int, settings: Settings, chip: tuple[Chip, bool] | None, exact
 ) -> Line:
-    first = make_request(case, parts.tokenizer)
-    requests = [replace(first, seed=seed) for seed in range(size)]
-    measurement = measure(engine, requests, settings.calls)
-    floor = None
+    batch = [make_call(case, parts.tokenizer, seed) for seed in range(size)]
+    measurement = measure(engine, batch, settings.calls)
+    requests = [prepare() for prepare in batch]
+    first, floor = requests[0], None
     if chip is not None:
         texts, negatives = (
-            [len(prompt_token_ids(parts.tokenizer, prompt, parts.system_prompt, first.num_frames == 1))] * size
+            [len(prompt_token_ids(parts.tokenizer, prompt, parts.system_prompt, system_prompt_for(first)))] * size
             for prompt in (first.prompt, first.negative_prompt)
         )
         floor = count_floor(requests, texts, negatives, parts, *chip)
     error = relative_error(engine, first, exact[case]) if case in exact and size == 1 else None
-    return Line(case.name, measurement, Spread.of(preparing_ms(case, min(settings.calls, 10))), floor, error)
+    return Line(case.name, measurement, floor, error)
