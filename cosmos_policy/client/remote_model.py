@@ -20,7 +20,8 @@ from cosmos_policy.types import (
     Sampling,
 )
 from cosmos_policy.wire.contract import PROTOCOL, describe_embodiment, require_agreement
-from cosmos_policy.wire.messages import CALLS, decode_answer, encode_request, read_sampling
+from cosmos_policy.wire.messages import CALLS, decode_answer, encode_request
+from cosmos_policy.wire.readers import read_sampling
 from cosmos_policy.world_action_model import ModelInfo, WorldActionModel
 from embodiments import Embodiment
 

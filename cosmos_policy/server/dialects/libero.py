@@ -17,7 +17,7 @@ from cosmos_policy.server.dialects.rest_schema import refusals
 from cosmos_policy.server.errors import Invalid
 from cosmos_policy.server.service import Caller, Service, new_group
 from cosmos_policy.types import ActionChunk, Observation, PolicyRequest
-from cosmos_policy.wire.messages import read_text, read_whole
+from cosmos_policy.wire.readers import read_text, read_whole
 
 ROBOT = "libero"
 KEYS = ("image", "prompt", "domain_name", "image_size", "seed")

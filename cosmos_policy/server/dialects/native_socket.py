@@ -19,7 +19,8 @@ from cosmos_policy.server.service import Service, new_group
 from cosmos_policy.server.transport.websocket import Conversation, hold
 from cosmos_policy.wire.arrays import packb, unpackb
 from cosmos_policy.wire.contract import PROTOCOL
-from cosmos_policy.wire.messages import CALLS, Call, decode_request, encode_answer, read_whole
+from cosmos_policy.wire.messages import CALLS, Call, decode_request, encode_answer
+from cosmos_policy.wire.readers import read_whole
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from cosmos_policy.server.dialects.rest_schema import operation
 from cosmos_policy.server.errors import Invalid
 from cosmos_policy.server.service import Caller, Continuation, Service, Timeliness
 from cosmos_policy.server.settings import ServerSettings
-from cosmos_policy.wire.messages import CALLS, Call, decode_request, read_number, read_text, read_whole
+from cosmos_policy.wire.messages import CALLS, Call, decode_request
+from cosmos_policy.wire.readers import read_number, read_text, read_whole
 
 LONGEST_SESSION_ID = 200
 LONGEST_MS = 1e9
@@ -26,6 +27,8 @@ def routes(service: Service) -> APIRouter:
     """One POST route a call."""
     router = APIRouter(tags=["actions"])
     for call in CALLS.values():
+        if call.follows:
+            continue
         router.add_api_route(
             f"/v1/actions/{call.path}",
             _endpoint(call, service),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cosmos_policy.wire.messages import LARGEST_SEED, MAX_TEXT, Call
+from cosmos_policy.wire.messages import Call
+from cosmos_policy.wire.readers import LARGEST_SEED, MAX_TEXT
 
 _NUMBERS = {"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "array", "items": {}}]}}
 _ARRAY = {

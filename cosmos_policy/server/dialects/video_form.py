@@ -28,7 +28,7 @@ from cosmos_policy.types import (
     PolicyRequest,
     Sampling,
 )
-from cosmos_policy.wire.messages import read_array, read_number, read_text, read_whole
+from cosmos_policy.wire.readers import read_array, read_number, read_text, read_whole
 
 FIELDS = (
     "prompt", "negative_prompt", "model", "size", "seconds", "num_frames", "fps", "num_inference_steps",

@@ -7,9 +7,11 @@ import pytest
 
 import embodiments
 from cosmos_policy import ActionChunk, Observation, PolicyRequest, Sampling, UsageError
+from cosmos_policy.types import ReasonRequest, ReasonSampling, Reply
 from cosmos_policy.wire.arrays import packb, unpackb
 from cosmos_policy.wire.contract import AGREED, contract_hash, describe_embodiment, require_agreement
-from cosmos_policy.wire.messages import _READERS, CALLS, decode_answer, decode_request, encode_answer, encode_request
+from cosmos_policy.wire.messages import CALLS, decode_answer, decode_request, encode_answer, encode_request
+from cosmos_policy.wire.readers import READERS
 
 POLICY = CALLS["policy"]
 
@@ -41,7 +43,25 @@ def test_a_request_survives_the_wire(request_):
 def test_every_field_of_every_request_can_be_read():
     for call in CALLS.values():
         for field in dataclasses.fields(call.request):
-            assert field.name in _READERS
+            assert field.name in READERS or field.name == "sampling"
+
+
+def test_a_conversation_survives_the_wire():
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    asked = ReasonRequest(
+        [{"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": "What is it?"}]}],
+        reasoning=True,
+        sampling=ReasonSampling(temperature=0.2, top_k=5),
+        seed=7,
+        max_tokens=12,
+        stop=("END",),
+    )
+    back = decode_request(CALLS["reason"], unpackb(packb(encode_request(asked))))
+    np.testing.assert_array_equal(back.messages[0]["content"][0].pop("image"), picture)
+    asked.messages[0]["content"][0].pop("image")
+    assert back == asked
+    reply = Reply("a tap", "hm", "stop", 9, 3, info={"sampling": asked.sampling, "seed": 7})
+    assert decode_answer(CALLS["reason"], unpackb(packb(encode_answer(reply)))) == reply
 
 
 def test_an_unknown_state_stays_unknown_and_an_empty_one_empty(request_):

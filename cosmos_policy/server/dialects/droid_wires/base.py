@@ -11,7 +11,7 @@ import numpy as np
 
 from cosmos_policy.server.errors import Invalid
 from cosmos_policy.types import ActionChunk
-from cosmos_policy.wire.messages import read_array, read_number, read_text, read_whole
+from cosmos_policy.wire.readers import read_array, read_number, read_text, read_whole
 
 ROBOT = "droid_joint"
 WRIST = "observation/wrist_image_left"

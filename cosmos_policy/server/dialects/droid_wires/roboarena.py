@@ -10,7 +10,7 @@ from typing import Any
 
 from cosmos_policy.server.dialects.droid_wires.base import WRIST, DroidWire, Reset, Sighting
 from cosmos_policy.server.errors import Invalid
-from cosmos_policy.wire.messages import read_text
+from cosmos_policy.wire.readers import read_text
 
 _EXTERIOR = "observation/exterior_image_{}_left"
 MOST_SESSIONS = 256
