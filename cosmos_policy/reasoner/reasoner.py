@@ -1,0 +1,251 @@
+"""The reasoner: conversations in, words out. Several are answered at once, token by token."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import DynamicCache, GenerationConfig
+
+from cosmos_policy.engine.graphs import Graphs
+from cosmos_policy.errors import UsageError
+from cosmos_policy.reasoner.borrowing import borrow_weights
+from cosmos_policy.reasoner.clips import VIDEO_FPS, Looking
+from cosmos_policy.reasoner.conversation import Turn, read_conversation
+from cosmos_policy.reasoner.network import load_network
+from cosmos_policy.reasoner.prompt import Prompt, Prompter
+from cosmos_policy.reasoner.rows import Rows, room_for
+from cosmos_policy.reasoner.sampling import Drawing, draw, sampling_for
+from cosmos_policy.reasoner.sources import read_source
+from cosmos_policy.reasoner.transcript import Transcript
+from cosmos_policy.types import ReasonRequest, Reply, ReplyDelta
+
+#: answers that are written at once; more wait for a row
+MOST_ROWS = 16
+KEPT_GRAPHS = 4
+
+
+@dataclass(eq=False)
+class _Answer:
+    """One request on its way. number: its place among the requests. offset: a token's position minus its place."""
+
+    number: int
+    request: ReasonRequest
+    prompt: Prompt
+    drawing: Drawing
+    transcript: Transcript
+    prepare_ms: float
+    started_s: float
+    offset: int = 0
+    drawn: int = 0
+    last: int = 0
+    ended: str | None = None
+    first_s: float = 0.0
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def place(self) -> int:
+        """Where in its row the last drawn token goes."""
+        return len(self.prompt.ids) + self.drawn - 1
+
+
+class Reasoner:
+    """transformers' network of a checkpoint, on the language weights of a generator that is loaded.
+
+    folder: the checkpoint's. transformer: diffusers' network in it, loaded. device: where to compute; language weights
+    that wait elsewhere come over layer by layer, in every step.
+    """
+
+    def __init__(self, folder: Path, transformer: nn.Module, device: torch.device):
+        dtype = transformer.embed_tokens.weight.dtype
+        self.device = device
+        self.network = load_network(folder, transformer, device, dtype)
+        self.name = f"transformers {type(self.network).__name__}, language weights shared with the engine"
+        self._borrows = borrow_weights(self.network, device)
+        if self._borrows:
+            self.name += ", brought over layer by layer"
+        self.prompter = Prompter(folder, device, dtype)
+        self._ends = _end_tokens(folder, self.network.config, self.prompter.tokenizer)
+        self._context = self.network.config.get_text_config().max_position_embeddings
+        self._graphs = Graphs(device, KEPT_GRAPHS)
+
+    def answer(self, requests: Sequence[ReasonRequest]) -> list[Reply]:
+        """Replies, in order; each is the one that its request gets alone."""
+        replies = [said for number, said in sorted(self._events(requests), key=_number) if isinstance(said, Reply)]
+        return list(replies)
+
+    def stream(self, request: ReasonRequest) -> Iterator[ReplyDelta | Reply]:
+        """What is said as it is said, and at last the whole :class:`Reply`. Closing the iterator stops the answer."""
+        for _, said in self._events([request]):
+            yield said
+
+    def _events(self, requests: Sequence[ReasonRequest]) -> Iterator[tuple[int, ReplyDelta | Reply]]:
+        """(request's number, what was said). All are read before one is answered: a wrong request costs nothing."""
+        waiting = deque(self._read(number, request) for number, request in enumerate(requests))
+        free = list(range(min(MOST_ROWS, len(waiting))))[::-1]
+        rows: Rows | None = None
+        active: dict[int, _Answer] = {}
+        while waiting or active:
+            while waiting and free:
+                answer = waiting.popleft()
+                with torch.inference_mode():
+                    cache, logits = self._read_prompt(answer)
+                    tokens = draw(logits, [answer.drawing]).tolist()
+                yield from self._note(answer, tokens[0])
+                if answer.ended is None:
+                    row = free.pop()
+                    active[row] = answer
+                    rows = self._seat(rows, len(free) + len(active), row, answer, cache)
+            if not active:
+                continue
+            with torch.inference_mode():
+                rows, logits = self._step(rows, active)
+                tokens = draw(logits[list(active)], [answer.drawing for answer in active.values()]).tolist()
+            for (row, answer), token in zip(list(active.items()), tokens, strict=True):
+                yield from self._note(answer, token)
+                if answer.ended is not None:
+                    del active[row]
+                    free.append(row)
+
+    def _read(self, number: int, request: ReasonRequest) -> _Answer:
+        started = time.perf_counter()
+        fps = None if request.all_frames else request.video_fps or VIDEO_FPS
+        turns: Sequence[Turn] = read_conversation(request.messages, Looking(fps=fps), read_source)
+        prompt = self.prompter.prompt(turns, request.reasoning)
+        if len(prompt.ids) + request.max_tokens > self._context:
+            raise UsageError(
+                f"The conversation has {len(prompt.ids)} tokens and max_tokens is {request.max_tokens}; the network "
+                f"reads at most {self._context} together: ask for fewer tokens, or show fewer or smaller pictures."
+            )
+        settings = sampling_for(request.reasoning, request.sampling)
+        vocabulary = self.network.config.get_text_config().vocab_size
+        now = time.perf_counter()
+        return _Answer(
+            number,
+            request,
+            prompt,
+            Drawing(settings, request.seed, prompt.ids, vocabulary),
+            Transcript(self.prompter.tokenizer, request.stop, prompt.inside_thoughts),
+            prepare_ms=1e3 * (now - started),
+            started_s=now,
+            info={"seed": request.seed, "sampling": settings, "reasoning": request.reasoning},
+        )
+
+    def _read_prompt(self, answer: _Answer) -> tuple[DynamicCache, torch.Tensor]:
+        """The prompt's keys and values, and the logits [1, vocabulary] of the first token."""
+        answer.started_s = time.perf_counter()
+        inputs, network = answer.prompt.inputs, self.network
+        tokens = len(answer.prompt.ids)
+        if "image_grid_thw" in inputs or "video_grid_thw" in inputs:
+            positions, offset = network.model.get_rope_index(
+                inputs["input_ids"],
+                image_grid_thw=inputs.get("image_grid_thw"),
+                video_grid_thw=inputs.get("video_grid_thw"),
+                mm_token_type_ids=inputs["mm_token_type_ids"],
+            )
+            answer.offset = int(offset)
+        else:
+            positions = torch.arange(tokens, device=self.device).expand(3, 1, -1)
+        cache = DynamicCache(config=network.config.get_text_config())
+        result = network(**inputs, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        return cache, result.logits[:, -1]
+
+    def _seat(self, rows: Rows | None, count: int, row: int, answer: _Answer, cache: DynamicCache) -> Rows:
+        """`rows` with the answer's prompt in them; made or made longer where there is no room."""
+        needed = room_for(answer.place + 1)
+        if rows is None:
+            rows = Rows(count, needed, cache)
+        elif rows.length < needed:
+            rows = rows.grown(needed)
+        rows.take(row, cache)
+        return rows
+
+    def _step(self, rows: Rows, active: dict[int, _Answer]) -> tuple[Rows, torch.Tensor]:
+        """One more token of every answer: logits [rows, vocabulary]."""
+        longest = max(answer.place for answer in active.values()) + 1
+        if longest > rows.length:
+            rows = rows.grown(room_for(longest))
+        state = torch.zeros(3, rows.count, dtype=torch.long)
+        for row, answer in active.items():
+            state[:, row] = torch.tensor([answer.last, answer.place, answer.place + answer.offset])
+
+        def compute(state: torch.Tensor) -> torch.Tensor:
+            tokens, places, positions = state
+            rows.places.copy_(places)
+            hidden = self.network.model.language_model(
+                inputs_embeds=self.network.get_input_embeddings()(tokens[:, None]),
+                position_ids=positions[None, :, None].expand(3, -1, -1),
+                attention_mask=rows.mask(places),
+                past_key_values=rows,
+                use_cache=True,
+            ).last_hidden_state
+            return self.network.lm_head(hidden)[:, 0]
+
+        state = state.to(self.device)
+        return rows, compute(state) if self._borrows else self._graphs.run(rows, compute, state)
+
+    def _note(self, answer: _Answer, token: int) -> Iterator[tuple[int, ReplyDelta | Reply]]:
+        """Take one drawn token: yields what it adds to the words, and the reply where it was the last."""
+        answer.last, answer.drawn = token, answer.drawn + 1
+        answer.first_s = answer.first_s or time.perf_counter()
+        deltas = []
+        if token in self._ends:
+            answer.ended = "stop"
+        else:
+            deltas.append(answer.transcript.add(token))
+            if answer.transcript.stopped_by is not None:
+                answer.ended = "stop"
+            elif answer.drawn >= answer.request.max_tokens:
+                answer.ended = "length"
+        if answer.ended is not None:
+            deltas.append(answer.transcript.finish())
+            if answer.transcript.stopped_by is not None:
+                answer.ended = "stop"
+        for delta in deltas:
+            if delta.text or delta.reasoning:
+                yield answer.number, delta
+        if answer.ended is not None:
+            yield answer.number, self._reply(answer)
+
+    def _reply(self, answer: _Answer) -> Reply:
+        now, transcript = time.perf_counter(), answer.transcript
+        timing = {
+            "prepare": answer.prepare_ms,
+            "first_token": 1e3 * (answer.first_s - answer.started_s),
+            "decode": 1e3 * (now - answer.first_s),
+        }
+        return Reply(
+            text=transcript.text,
+            reasoning=transcript.thoughts,
+            finish_reason=answer.ended,
+            prompt_tokens=len(answer.prompt.ids),
+            completion_tokens=answer.drawn,
+            reasoning_tokens=transcript.thought_tokens,
+            stop=transcript.stopped_by,
+            timing={**timing, "total": sum(timing.values())},
+            info={**answer.info, "engine": self.name},
+        )
+
+
+def signed(reply: Reply, checkpoint: str, revision: str) -> Reply:
+    """`reply` with the checkpoint that gave it."""
+    return replace(reply, info={**reply.info, "checkpoint": checkpoint, "revision": revision})
+
+
+def _number(event: tuple[int, Any]) -> int:
+    return event[0]
+
+
+def _end_tokens(folder: Path, config: Any, tokenizer: Any) -> frozenset[int]:
+    """The tokens that end a turn, of everything in the folder that names one."""
+    named = [tokenizer.eos_token_id, getattr(config.get_text_config(), "eos_token_id", None)]
+    if (folder / "generation_config.json").is_file():
+        named.append(GenerationConfig.from_pretrained(folder).eos_token_id)
+    flat = [token for entry in named for token in (entry if isinstance(entry, (list, tuple)) else [entry])]
+    return frozenset(token for token in flat if token is not None)
