@@ -60,7 +60,8 @@ class FlashAttention4:
         return result[0] if isinstance(result, tuple) else result
 
 
-def _candidates() -> list[Attention]:
+def candidates() -> list[Attention]:
+    """Every way to attend that is installed; not each works on every device."""
     found: list[Attention] = [
         TorchAttention("cudnn", SDPBackend.CUDNN_ATTENTION),
         TorchAttention("flash", SDPBackend.FLASH_ATTENTION),
@@ -83,7 +84,7 @@ def choose_attention(device: torch.device, dtype: torch.dtype, heads: int, kv_he
     query = torch.randn(1, TRIAL_TOKENS[0], heads, head_dim, **shape)
     key, value = torch.randn(2, 1, TRIAL_TOKENS[1], kv_heads, head_dim, **shape)
     timed = []
-    for candidate in _candidates():
+    for candidate in candidates():
         try:
             timed.append((_milliseconds(candidate, query, key, value), candidate))
         except Exception as error:  # each library has its own way to say no to a GPU, a dtype or a head size

@@ -95,7 +95,7 @@ class Stream:
         last = len(self.layers) - 1
         normed = operations.norm(hidden, self.layers[0].first_norm, self._eps, self.layers[0].qkv.fp8)
         for index, layer in enumerate(self.layers):
-            _place_text(pack, texts, index, keys, values)
+            place_text(pack, texts, index, keys, values)
             query = operations.rotate_heads(layer.qkv(normed), layer.heads, pack.table, pack.slots, keys, values)
             attended = self._attend(query, keys, values, pack, only_needed=index == last)
             if index == last:
@@ -126,7 +126,7 @@ class Stream:
         return attended[0] if len(attended) == 1 else torch.cat(attended)
 
 
-def _place_text(pack: Pack, texts: Sequence[TextMemory], layer: int, keys: torch.Tensor, values: torch.Tensor) -> None:
+def place_text(pack: Pack, texts: Sequence[TextMemory], layer: int, keys: torch.Tensor, values: torch.Tensor) -> None:
     """Copy the texts' keys and values of one layer in front of each branch's tokens."""
     for run in pack.runs:
         own = texts[run.first : run.first + run.count]

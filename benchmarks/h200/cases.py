@@ -1,0 +1,32 @@
+"""The calls that are measured, and where."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import replace
+
+import torch
+
+from cosmos_policy.bench.cases import POLICY_SAMPLING, Case
+from cosmos_policy.types import Sampling
+
+DEVICE, DTYPE = torch.device("cuda"), torch.bfloat16
+FIRST = replace(POLICY_SAMPLING, guidance_steps=1)
+VIDEO = Sampling(num_inference_steps=35, guidance_scale=6.0, flow_shift=5.0, resolution_tier=256)
+SMALL = replace(POLICY_SAMPLING, resolution_tier=256)
+
+POLICY = Case("policy, 32 actions", "policy", chunk_size=32)
+FIRST_STEP = replace(POLICY, name="policy, guided at the first step", sampling=FIRST)
+WIDE = replace(POLICY, name="policy at 832x480", image_size=(480, 832))
+FORWARD = Case("forward dynamics, 16 actions, video", "forward-dynamics", chunk_size=16)
+INVERSE = Case("inverse dynamics, 16 actions", "inverse-dynamics", chunk_size=16)
+GENERATE = Case("text to video, 320x192, 189 frames", "generate", sampling=VIDEO)
+JOINT = Case("policy, droid_joint (state row)", "policy", "droid_joint")
+SMALL_POLICY = Case("policy, tier 256, 16 actions", "policy", chunk_size=16, sampling=SMALL)
+SMALL_INVERSE = Case("inverse dynamics, tier 256, 16 actions", "inverse-dynamics", chunk_size=16, sampling=SMALL)
+
+
+def let_go() -> None:
+    """Give back the device memory of what nobody refers to."""
+    gc.collect()
+    torch.cuda.empty_cache()

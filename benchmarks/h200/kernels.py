@@ -1,0 +1,102 @@
+"""One guided step on the same weights: plain torch, our kernels, recorded or not, and torch.compile."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from benchmarks.h200.cases import DEVICE, DTYPE, POLICY, SMALL_POLICY, let_go
+from benchmarks.h200.compiled import AutotunedStream, CompiledStream
+from benchmarks.h200.journal import Journal
+from cosmos_policy.bench.cases import Case, make_request
+from cosmos_policy.bench.measure import Spread
+from cosmos_policy.bench.parity import relative_distance
+from cosmos_policy.bench.sizes import random_parts
+from cosmos_policy.engine.attention import Attention, choose_attention
+from cosmos_policy.engine.kernels import TritonOperations
+from cosmos_policy.engine.native import NativeEngine
+from cosmos_policy.engine.operations import PlainOperations
+from cosmos_policy.engine.paths import Paths
+from cosmos_policy.engine.weights import Parts
+
+CALLS, ALL_TOKENS = 20, 1 << 30
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A name, and the paths that it takes beside the attention that all share."""
+
+    name: str
+    paths: Paths
+
+
+PLAIN, KERNELS = PlainOperations(), TritonOperations()
+VARIANTS = (
+    Variant("plain torch", Paths(operations=PLAIN, recorded_tokens=0)),
+    Variant("plain torch, CUDA graph", Paths(operations=PLAIN, recorded_tokens=ALL_TOKENS)),
+    Variant("our kernels", Paths(operations=KERNELS, recorded_tokens=0)),
+    Variant("our kernels, CUDA graph", Paths(operations=KERNELS, recorded_tokens=ALL_TOKENS)),
+    Variant("torch.compile", Paths(operations=PLAIN, stream=CompiledStream, recorded_tokens=0)),
+    Variant("torch.compile, CUDA graph", Paths(operations=PLAIN, stream=CompiledStream, recorded_tokens=ALL_TOKENS)),
+)
+#: products are timed as well: compiling takes longest, so it comes last, and for the large network alone
+AUTOTUNED = Variant(
+    "torch.compile, max-autotune, CUDA graph",
+    Paths(operations=PLAIN, stream=AutotunedStream, recorded_tokens=ALL_TOKENS),
+)
+
+
+def run(journal: Journal) -> None:
+    for size, case, variants in (("edge", SMALL_POLICY, VARIANTS), ("nano", POLICY, (*VARIANTS, AUTOTUNED))):
+        parts = random_parts(size, DEVICE, DTYPE)
+        config = parts.transformer.config
+        attention = choose_attention(
+            DEVICE, DTYPE, config.num_attention_heads, config.num_key_value_heads, config.head_dim
+        )
+        plain_rows = None
+        for variant in variants:
+            rows = _measure(journal, f"{size}, {case.name}", case, variant, attention, parts, plain_rows)
+            plain_rows = rows if plain_rows is None else plain_rows
+        del parts
+        let_go()
+
+
+def _measure(
+    journal: Journal,
+    name: str,
+    case: Case,
+    variant: Variant,
+    attention: Attention,
+    parts: Parts,
+    plain_rows: np.ndarray | None,
+) -> np.ndarray:
+    """Time the first of two steps, whose every velocity is read. Returns the answer's rows."""
+    torch.compiler.reset()
+    engine = NativeEngine(parts, DEVICE, DTYPE, paths=replace(variant.paths, attention=attention))
+    # Two steps, because the last one of a call without video reads few velocities.
+    request = make_request(replace(case, sampling=replace(case.sampling, num_inference_steps=2)), parts.tokenizer)
+    started = time.perf_counter()
+    engine.run([request])
+    torch.cuda.synchronize()
+    first_s = time.perf_counter() - started
+    for _ in range(2):
+        engine.run([request])
+    results = [engine.run([request]) for _ in range(CALLS)]
+    step = Spread.of([result[0].step_ms[0] for result in results])
+    rows = results[-1][0].rows
+    apart = 0.0 if plain_rows is None else relative_distance(rows, plain_rows)
+    journal.note(
+        f"{name}: {variant.name}",
+        attention=attention.name,
+        step_p50_ms=step.p50,
+        step_p99_ms=step.p99,
+        calls=CALLS,
+        first_call_s=first_s,
+        distance_from_plain_torch=apart,
+    )
+    del engine
+    let_go()
+    return rows
