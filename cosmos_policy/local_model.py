@@ -15,12 +15,18 @@ from cosmos_policy.calls import forward_dynamics, inverse_dynamics, policy
 from cosmos_policy.calls.examples import EXAMPLES
 from cosmos_policy.calls.job import Habits, find_embodiment
 from cosmos_policy.checkpoints import Checkpoint, embodiment_for
-from cosmos_policy.engine.request import Engine
+from cosmos_policy.checkpoints.layout import distilled_sigmas, read_index
+from cosmos_policy.engine.request import Engine, OnStep
 from cosmos_policy.errors import UsageError
+from cosmos_policy.generator.jobs import Habits as GenerationHabits
+from cosmos_policy.generator.jobs import make_job
+from cosmos_policy.generator.run import run_jobs
 from cosmos_policy.types import (
     ActionChunk,
     ForwardDynamicsRequest,
+    GenerateRequest,
     InverseDynamicsRequest,
+    Media,
     PolicyRequest,
     Rollout,
     Sampling,
@@ -42,6 +48,8 @@ class LocalModel(WorldActionModel):
         card = checkpoint.card
         self._checkpoint, self._engine = checkpoint, engine
         self._habits = Habits(checkpoint.name, card.prompt_format, card.sampling)
+        sigmas = distilled_sigmas(read_index(checkpoint.folder))
+        self._generation = GenerationHabits(checkpoint.name, checkpoint.revision, card.generation, sigmas)
         self._told: set[str] = set()
         self.info = ModelInfo(
             checkpoint=checkpoint.name,
@@ -92,6 +100,11 @@ class LocalModel(WorldActionModel):
                     self._run(CALLS[call], made)
         return time.perf_counter() - started_s
 
+    def follow_generate(self, request: GenerateRequest, tell: Callable[[dict[str, int]], None]) -> Media:
+        """One generation that tells {"step": done, "steps": in all}; what `tell` raises stops it."""
+        tell({})
+        return self.generate(request, on_step=lambda done, steps: tell({"step": done, "steps": steps}))
+
     def close(self) -> None:
         """Drop the weights."""
         self._engine.close()
@@ -104,6 +117,10 @@ class LocalModel(WorldActionModel):
 
     def _run_forward_dynamics(self, requests: Sequence[ForwardDynamicsRequest]) -> list[Rollout]:
         return self._run(forward_dynamics, requests)
+
+    def _run_generate(self, requests: Sequence[GenerateRequest], on_step: OnStep | None) -> list[Media]:
+        jobs = [make_job(request, self._generation, self._engine.name) for request in requests]
+        return run_jobs(jobs, self._engine, on_step)
 
     def _run(self, call: ModuleType, requests: Sequence[Any]) -> list[Any]:
         """All requests are prepared before any is computed: a wrong one costs nothing."""

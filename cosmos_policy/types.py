@@ -225,6 +225,82 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Transfer:
+    """Videos that tell a generated one its shapes.
+
+    videos: kind -> uint8 [T, H, W, 3], all of one length. Kinds: edge, blur, depth, segmentation, world_scenario.
+    guidance: how far away from what would be made without them; 1 switches it off (they are followed all the same).
+    interval: (low, high) timesteps between 0 and 1001 within which that guidance works; None: all.
+    chunk_frames: frames made at once, each chunk continuing the one before; None makes the whole video at once.
+    overlap_frames: frames at a chunk's start that are the last ones of the chunk before: 1, 5, 9, ...
+    start_frames: how many first frames of the request's `video` begin the made one: 0, 1, 5, 9, ...
+    """
+
+    videos: Mapping[str, np.ndarray]
+    guidance: float = 1.0
+    interval: tuple[float, float] | None = None
+    chunk_frames: int | None = None
+    overlap_frames: int = 1
+    start_frames: int = 0
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """A picture or a video, with or without sound, from words and perhaps from pictures.
+
+    num_frames: 1 makes a picture, 5 to 300 a video; None takes 189, or as many as the control videos have.
+    fps: frames per second: 10, 16, 24 or 30.
+    size: (width, height) in pixels, one that the model was trained on; None takes that of the sampling's
+        resolution_tier (256, 480 or 720; None: the checkpoint's) and `aspect_ratio`.
+    aspect_ratio: "16:9", "4:3", "1:1", "3:4" or "9:16"; None takes the one nearest to the given picture or video, and
+        16:9 without any.
+    image: uint8 [H, W, 3], the first frame. video: uint8 [T, H, W, 3], what the made video goes on from. Both are
+        scaled to cover the size, and cut to it around their middle.
+    condition_frames: of `video`, the latent frames that are kept: 0 is the first frame, each later one stands for 4.
+    condition_from: "first" or "last": which end of `video` they are taken from.
+    transfer: control videos.
+    sound: make the sound that goes with it, stereo at 48 kHz.
+    resolution_template, duration_template: whether the sentences about size and length that the model was trained with
+        are put behind the prompt (and their opposites behind the negative one).
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    num_frames: int | None = None
+    fps: float = 24
+    size: tuple[int, int] | None = None
+    aspect_ratio: str | None = None
+    image: np.ndarray | None = None
+    video: np.ndarray | None = None
+    condition_frames: tuple[int, ...] = (0, 1)
+    condition_from: str = "first"
+    transfer: Transfer | None = None
+    sound: bool = False
+    seed: int = 0
+    sampling: Sampling = Sampling()
+    resolution_template: bool = True
+    duration_template: bool = True
+
+
+@dataclass(frozen=True)
+class Media:
+    """What was generated.
+
+    frames: uint8 [T, H, W, 3]; a picture has one. fps: frames per second.
+    sound: float32 [2, samples] in [-1, 1] at `sound_rate_hz`, exactly as long as the frames; None without.
+    timing: stage -> milliseconds. info: what produced it, enough to make it again: mode, checkpoint, revision, engine,
+        seed, prompts as the network read them, size, sampling.
+    """
+
+    frames: np.ndarray
+    fps: float
+    sound: np.ndarray | None = None
+    sound_rate_hz: int = 48_000
+    timing: Mapping[str, float] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ActionChunk:
     """Actions for one robot, in the three forms that they pass through.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,17 @@ from cosmos_policy.errors import UsageError
 from cosmos_policy.types import (
     ActionChunk,
     ForwardDynamicsRequest,
+    GenerateRequest,
     InverseDynamicsRequest,
+    Media,
     PolicyRequest,
     Rollout,
     Sampling,
 )
 from embodiments import Embodiment
+
+#: told after each denoising step: (steps done, steps in all)
+OnStep = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,17 @@ class WorldActionModel(ABC):
         """
         return embodiments.get(embodiment) if isinstance(embodiment, str) else embodiment
 
+    def generate(self, prompt: Any, *, on_step: OnStep | None = None, **options: Any):
+        """A picture, or a video with or without sound, from words and perhaps from pictures.
+
+        prompt: words (`options` are the other fields of :class:`~cosmos_policy.types.GenerateRequest`), or a request,
+            or a list of requests. Returns a :class:`~cosmos_policy.types.Media`, or a list of them.
+        on_step: called with (steps done, steps in all) after each denoising step; what it raises stops the generation.
+        """
+        return self._dispatch(
+            GenerateRequest, {"prompt": prompt}, options, lambda requests: self._run_generate(requests, on_step)
+        )
+
     @abstractmethod
     def sampling_for(self, embodiment: Any, sampling: Sampling | None = None) -> Sampling:
         """`sampling` with every None filled in, as a call with this embodiment would run."""
@@ -99,6 +115,9 @@ class WorldActionModel(ABC):
 
     @abstractmethod
     def _run_forward_dynamics(self, requests: Sequence[ForwardDynamicsRequest]) -> list[Rollout]: ...
+
+    def _run_generate(self, requests: Sequence[GenerateRequest], on_step: OnStep | None) -> list[Media]:
+        raise UsageError(f"{self.info.checkpoint} makes no pictures and no videos here.")
 
     def close(self) -> None:  # noqa: B027 (nothing to give back is a fine default)
         """Give back what the model holds: device memory or a connection. Calling it twice is harmless."""

@@ -13,6 +13,8 @@ from cosmos_policy.types import Sampling
 
 #: Base-model inference defaults of NVIDIA/cosmos-framework 5eee9ed, for a checkpoint that no card describes.
 BASE_SAMPLING = Sampling(num_inference_steps=30, guidance_scale=1.0, flow_shift=10.0)
+#: Defaults of diffusers 0.42.1's ``Cosmos3OmniPipeline`` for pictures and videos, and the published schedulers' shift.
+GENERATION_SAMPLING = Sampling(num_inference_steps=35, guidance_scale=6.0, flow_shift=10.0, resolution_tier=720)
 
 
 class NormalizerSpec(BaseModel):
@@ -35,7 +37,8 @@ class CheckpointCard(BaseModel):
 
     name: the built-in name or hub id. embodiments: those it was post-trained on; None means all.
     prompt_format: "json" or "plain" (see :mod:`cosmos_policy.inputs.prompt`).
-    sampling: its own defaults. source: where these facts come from. notes: what a reader of results must know.
+    sampling: its own defaults for actions; generation: for pictures and videos.
+    source: where these facts come from. notes: what a reader of results must know.
     normalizers: "base" where it was trained with the base model's, which each embodiment carries; embodiment ->
         :class:`NormalizerSpec` where it brings its own; None where that is not known, and then no action is computed.
     chunk_sizes: embodiment -> actions that it was trained to predict at once, where they are not the embodiment's own.
@@ -51,6 +54,7 @@ class CheckpointCard(BaseModel):
     normalizers: Literal["base"] | dict[str, NormalizerSpec] | None
     embodiments: tuple[str, ...] | None = None
     chunk_sizes: dict[str, Annotated[int, Field(ge=4, multiple_of=4)]] = {}
+    generation: Sampling = GENERATION_SAMPLING
     notes: tuple[str, ...] = ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ class SoundDecoder:
 
         if self._folder is None or not (self._folder / "sound_tokenizer" / "config.json").is_file():
             raise UsageError("This checkpoint has no sound_tokenizer/, so it makes no sound; ask without.")
-        with quietly():
+        with quietly(), warnings.catch_warnings():  # diffusers' decoder still uses torch's older weight_norm
+            warnings.filterwarnings("ignore", message=".*weight_norm.*deprecated", category=FutureWarning)
             network = Cosmos3AVAEAudioTokenizer.from_pretrained(self._folder / "sound_tokenizer", dtype=torch.float32)
         return network.to(self._device).eval().requires_grad_(False)

@@ -1,0 +1,89 @@
+"""Jobs through an engine, and its answers as media."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from cosmos_policy.engine.request import Engine, EngineResult, OnStep
+from cosmos_policy.errors import Failure
+from cosmos_policy.generator.jobs import SOUND_RATE_HZ, Job
+from cosmos_policy.types import Media
+
+
+def run_jobs(jobs: Sequence[Job], engine: Engine, on_step: OnStep | None = None) -> list[Media]:
+    """Answers, in order. Jobs of one chunk are computed together, longer ones after them, chunk by chunk.
+
+    on_step: told of the denoising steps of all of them; what it raises stops everything within one step.
+    """
+    progress = _Progress(jobs, on_step)
+    results: dict[int, list[EngineResult]] = {}
+    together = [place for place, job in enumerate(jobs) if len(job.chunks) == 1]
+    if together:
+        answers = engine.run([jobs[place].chunks[0] for place in together], progress.teller())
+        results |= {place: [answer] for place, answer in zip(together, answers, strict=True)}
+    for place, job in enumerate(jobs):
+        if len(job.chunks) > 1:
+            results[place] = _run_chunks(job, engine, progress)
+    return [_media(job, results[place]) for place, job in enumerate(jobs)]
+
+
+def _run_chunks(job: Job, engine: Engine, progress: _Progress) -> list[EngineResult]:
+    made: list[EngineResult] = []
+    for chunk in job.chunks:
+        if made:
+            chunk = replace(chunk, frames=made[-1].video[-job.overlap :])
+        made += engine.run([chunk], progress.teller())
+    return made
+
+
+def _media(job: Job, results: Sequence[EngineResult]) -> Media:
+    parts = [result.video[job.overlap if index else 0 :] for index, result in enumerate(results)]
+    frames = np.concatenate(parts)[: job.num_frames] if len(parts) > 1 else parts[0][: job.num_frames]
+    timing = {"prepare": job.prepared_ms}
+    for result in results:
+        for stage, milliseconds in result.timing.items():
+            timing[stage] = timing.get(stage, 0.0) + milliseconds
+    timing["total"] = 1e3 * (time.perf_counter() - job.started_s)
+    sound = _exactly(results[0].sound, job.samples) if job.samples else None
+    return Media(frames, job.info["fps"], sound, SOUND_RATE_HZ, timing, job.info)
+
+
+def _exactly(sound: np.ndarray | None, samples: int) -> np.ndarray:
+    """The sound as long as the frames; it is made in whole latents, and so a little too long."""
+    if sound is None or sound.shape[0] != 2 or sound.shape[1] < samples:
+        made = "none" if sound is None else f"{sound.shape[0]} channels of {sound.shape[1]} samples"
+        raise Failure(
+            f"The checkpoint's sound decoder made {made}; expected 2 channels of at least {samples} samples at "
+            f"{SOUND_RATE_HZ} Hz."
+        )
+    return np.ascontiguousarray(sound[:, :samples])
+
+
+class _Progress:
+    """One count of steps over several runs of an engine."""
+
+    def __init__(self, jobs: Sequence[Job], on_step: OnStep | None):
+        self._on_step, self._before = on_step, 0
+        schedules = {
+            (c.sampling.num_inference_steps, c.sampling.flow_shift)
+            for j in jobs
+            for c in j.chunks[:1]
+            if len(j.chunks) == 1
+        }
+        self._steps = sum(steps for steps, _ in schedules) + sum(job.steps for job in jobs if len(job.chunks) > 1)
+
+    def teller(self) -> OnStep | None:
+        """What the next run of the engine tells its steps to."""
+        if self._on_step is None:
+            return None
+        before = self._before
+
+        def tell(done: int, _steps: int) -> None:
+            self._before = before + done
+            self._on_step(self._before, self._steps)
+
+        return tell
