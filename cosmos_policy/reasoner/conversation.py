@@ -56,11 +56,6 @@ def as_messages(turns: Sequence[Turn]) -> list[dict[str, Any]]:
     return [{"role": turn.role, "content": [_as_part(part) for part in turn.parts]} for turn in turns]
 
 
-def refuse_sources(source: Any, name: str) -> bytes:
-    """A reader for messages that must not point to anything."""
-    raise UsageError(f"{name} points to a file or URL; expected the pixels themselves here (uint8).")
-
-
 def decode_picture(data: bytes, name: str, looking: Looking) -> np.ndarray:
     """uint8 [H, W, 3], RGB and upright, of an encoded picture; its size is checked before a pixel is decoded."""
     from PIL import Image, ImageOps, UnidentifiedImageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from cosmos_policy.engine.graphs import Graphs
 from cosmos_policy.errors import UsageError
 from cosmos_policy.reasoner.borrowing import borrow_weights
 from cosmos_policy.reasoner.clips import VIDEO_FPS, Looking
-from cosmos_policy.reasoner.conversation import Turn, read_conversation
+from cosmos_policy.reasoner.conversation import Reader, Turn, read_conversation
 from cosmos_policy.reasoner.network import load_network
 from cosmos_policy.reasoner.prompt import Prompt, Prompter
 from cosmos_policy.reasoner.rows import Rows, room_for
@@ -75,19 +75,19 @@ class Reasoner:
         self._context = self.network.config.get_text_config().max_position_embeddings
         self._graphs = Graphs(device, KEPT_GRAPHS)
 
-    def answer(self, requests: Sequence[ReasonRequest]) -> list[Reply]:
-        """Replies, in order; each is the one that its request gets alone."""
-        replies = [said for number, said in sorted(self._events(requests), key=_number) if isinstance(said, Reply)]
-        return list(replies)
+    def answer(self, requests: Sequence[ReasonRequest], read: Reader = read_source) -> list[Reply]:
+        """Replies, in order; each is the one that its request gets alone. read: what messages may point to."""
+        replies = {number: said for number, said in self._events(requests, read) if isinstance(said, Reply)}
+        return [replies[number] for number in range(len(requests))]
 
-    def stream(self, request: ReasonRequest) -> Iterator[ReplyDelta | Reply]:
+    def stream(self, request: ReasonRequest, read: Reader = read_source) -> Iterator[ReplyDelta | Reply]:
         """What is said as it is said, and at last the whole :class:`Reply`. Closing the iterator stops the answer."""
-        for _, said in self._events([request]):
+        for _, said in self._events([request], read):
             yield said
 
-    def _events(self, requests: Sequence[ReasonRequest]) -> Iterator[tuple[int, ReplyDelta | Reply]]:
+    def _events(self, requests: Sequence[ReasonRequest], read: Reader) -> Iterator[tuple[int, ReplyDelta | Reply]]:
         """(request's number, what was said). All are read before one is answered: a wrong request costs nothing."""
-        waiting = deque(self._read(number, request) for number, request in enumerate(requests))
+        waiting = deque(self._read(number, request, read) for number, request in enumerate(requests))
         free = list(range(min(MOST_ROWS, len(waiting))))[::-1]
         rows: Rows | None = None
         active: dict[int, _Answer] = {}
@@ -113,10 +113,10 @@ class Reasoner:
                     del active[row]
                     free.append(row)
 
-    def _read(self, number: int, request: ReasonRequest) -> _Answer:
+    def _read(self, number: int, request: ReasonRequest, read: Reader) -> _Answer:
         started = time.perf_counter()
         fps = None if request.all_frames else request.video_fps or VIDEO_FPS
-        turns: Sequence[Turn] = read_conversation(request.messages, Looking(fps=fps), read_source)
+        turns: Sequence[Turn] = read_conversation(request.messages, Looking(fps=fps), read)
         prompt = self.prompter.prompt(turns, request.reasoning)
         if len(prompt.ids) + request.max_tokens > self._context:
             raise UsageError(
@@ -231,15 +231,6 @@ class Reasoner:
             timing={**timing, "total": sum(timing.values())},
             info={**answer.info, "engine": self.name},
         )
-
-
-def signed(reply: Reply, checkpoint: str, revision: str) -> Reply:
-    """`reply` with the checkpoint that gave it."""
-    return replace(reply, info={**reply.info, "checkpoint": checkpoint, "revision": revision})
-
-
-def _number(event: tuple[int, Any]) -> int:
-    return event[0]
 
 
 def _end_tokens(folder: Path, config: Any, tokenizer: Any) -> frozenset[int]:

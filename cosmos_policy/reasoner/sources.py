@@ -11,8 +11,6 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-import httpx
-
 from cosmos_policy.errors import Failure, UsageError
 
 TIMEOUT_S = 30.0
@@ -40,6 +38,13 @@ def read_source(source: str | os.PathLike[str], name: str) -> bytes:
     return _file(Path(source), name)
 
 
+def read_inline(source: str | os.PathLike[str], name: str) -> bytes:
+    """The same for messages that come from strangers: only what lies in the message itself (``data:`` URLs)."""
+    if isinstance(source, str) and source[:5].lower() == "data:":
+        return read_data_url(source, name)
+    raise UsageError(f"{name} points to a file or URL, which is not read here; expected pixels (uint8) or a data: URL.")
+
+
 def read_data_url(url: str, name: str) -> bytes:
     """The bytes of a ``data:`` URL, base64 or percent-encoded."""
     head, comma, body = url.partition(",")
@@ -63,6 +68,8 @@ def _file(path: Path, name: str) -> bytes:
 
 
 def _fetch(url: str, name: str) -> bytes:
+    import httpx
+
     body = bytearray()
     try:
         with httpx.stream("GET", url, follow_redirects=True, timeout=TIMEOUT_S) as response:
