@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib import metadata
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cosmos_policy.calls import forward_dynamics, inverse_dynamics, policy
 from cosmos_policy.calls.examples import EXAMPLES
@@ -17,10 +17,11 @@ from cosmos_policy.calls.job import Habits, find_embodiment
 from cosmos_policy.checkpoints import Checkpoint, embodiment_for
 from cosmos_policy.checkpoints.layout import distilled_sigmas, read_index
 from cosmos_policy.engine.request import Engine, OnStep
-from cosmos_policy.errors import UsageError
+from cosmos_policy.errors import Failure, UsageError
 from cosmos_policy.generator.jobs import Habits as GenerationHabits
 from cosmos_policy.generator.jobs import make_job
 from cosmos_policy.generator.run import run_jobs
+from cosmos_policy.reasoner.sources import read_inline
 from cosmos_policy.types import (
     ActionChunk,
     ForwardDynamicsRequest,
@@ -28,11 +29,17 @@ from cosmos_policy.types import (
     InverseDynamicsRequest,
     Media,
     PolicyRequest,
+    ReasonRequest,
+    Reply,
+    ReplyDelta,
     Rollout,
     Sampling,
 )
 from cosmos_policy.world_action_model import ModelInfo, WorldActionModel
 from embodiments import Embodiment
+
+if TYPE_CHECKING:
+    from cosmos_policy.reasoner.reasoner import Reasoner
 
 logger = logging.getLogger(__name__)
 CALLS = {"policy": policy, "inverse_dynamics": inverse_dynamics, "forward_dynamics": forward_dynamics}
@@ -51,6 +58,7 @@ class LocalModel(WorldActionModel):
         sigmas = distilled_sigmas(read_index(checkpoint.folder))
         self._generation = GenerationHabits(checkpoint.name, checkpoint.revision, card.generation, sigmas)
         self._told: set[str] = set()
+        self._reasoner_made: Reasoner | None = None
         self.info = ModelInfo(
             checkpoint=checkpoint.name,
             revision=checkpoint.revision,
@@ -105,8 +113,20 @@ class LocalModel(WorldActionModel):
         tell({})
         return self.generate(request, on_step=lambda done, steps: tell({"step": done, "steps": steps}))
 
+    def follow_reason(self, request: ReasonRequest, tell: Callable[[dict[str, str]], None]) -> Reply:
+        """One reply that tells {"text": ..., "reasoning": ...} by and by; what `tell` raises stops it.
+
+        For requests that came over a wire: they hold their pictures, and nothing that they point to is read.
+        """
+        for said in self._reasoner().stream(request, read_inline):
+            if isinstance(said, Reply):
+                return self._sign(said)
+            tell({"text": said.text, "reasoning": said.reasoning})
+        raise Failure("The reasoner ended without a reply.")
+
     def close(self) -> None:
         """Drop the weights."""
+        self._reasoner_made = None
         self._engine.close()
 
     def _run_policy(self, requests: Sequence[PolicyRequest]) -> list[ActionChunk]:
@@ -121,6 +141,25 @@ class LocalModel(WorldActionModel):
     def _run_generate(self, requests: Sequence[GenerateRequest], on_step: OnStep | None) -> list[Media]:
         jobs = [make_job(request, self._generation, self._engine.name) for request in requests]
         return run_jobs(jobs, self._engine, on_step)
+
+    def _run_reason(self, requests: Sequence[ReasonRequest]) -> list[Reply]:
+        return [self._sign(reply) for reply in self._reasoner().answer(requests)]
+
+    def _stream_reason(self, request: ReasonRequest) -> Iterator[ReplyDelta | Reply]:
+        reasoner = self._reasoner()
+        return (self._sign(said) if isinstance(said, Reply) else said for said in reasoner.stream(request))
+
+    def _reasoner(self) -> Reasoner:
+        """Built at the first question: who never asks one needs no memory for the vision encoder."""
+        if self._reasoner_made is None:
+            from cosmos_policy.reasoner.reasoner import Reasoner
+
+            self._reasoner_made = Reasoner(self._checkpoint.folder, self._engine.transformer, self._engine.device)
+        return self._reasoner_made
+
+    def _sign(self, reply: Reply) -> Reply:
+        signature = {"checkpoint": self._checkpoint.name, "revision": self._checkpoint.revision}
+        return replace(reply, info={**reply.info, **signature})
 
     def _run(self, call: ModuleType, requests: Sequence[Any]) -> list[Any]:
         """All requests are prepared before any is computed: a wrong one costs nothing."""

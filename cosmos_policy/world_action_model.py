@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,9 @@ from cosmos_policy.types import (
     InverseDynamicsRequest,
     Media,
     PolicyRequest,
+    ReasonRequest,
+    Reply,
+    ReplyDelta,
     Rollout,
     Sampling,
 )
@@ -103,6 +106,21 @@ class WorldActionModel(ABC):
             GenerateRequest, {"prompt": prompt}, options, lambda requests: self._run_generate(requests, on_step)
         )
 
+    def reason(self, messages: Any, **options: Any):
+        """What does the model say to a conversation with pictures and videos in it?
+
+        messages: maps of role and content, as in :class:`~cosmos_policy.types.ReasonRequest` (`options` are its other
+            fields), or a request, or a list of requests. Returns a :class:`~cosmos_policy.types.Reply`, or a list.
+        """
+        return self._dispatch(ReasonRequest, {"messages": messages}, options, self._run_reason)
+
+    def stream_reason(self, messages: Any, **options: Any) -> Iterator[ReplyDelta | Reply]:
+        """The same of one conversation, as it is said: :class:`~cosmos_policy.types.ReplyDelta` by and by, and at last
+        the whole :class:`~cosmos_policy.types.Reply`. Closing the iterator stops the model."""
+        return self._dispatch(
+            ReasonRequest, {"messages": messages}, options, lambda requests: [self._stream_reason(requests[0])]
+        )
+
     @abstractmethod
     def sampling_for(self, embodiment: Any, sampling: Sampling | None = None) -> Sampling:
         """`sampling` with every None filled in, as a call with this embodiment would run."""
@@ -118,6 +136,12 @@ class WorldActionModel(ABC):
 
     def _run_generate(self, requests: Sequence[GenerateRequest], on_step: OnStep | None) -> list[Media]:
         raise UsageError(f"{self.info.checkpoint} makes no pictures and no videos here.")
+
+    def _run_reason(self, requests: Sequence[ReasonRequest]) -> list[Reply]:
+        raise UsageError(f"{self.info.checkpoint} does not answer in words here.")
+
+    def _stream_reason(self, request: ReasonRequest) -> Iterator[ReplyDelta | Reply]:
+        raise UsageError(f"{self.info.checkpoint} does not answer in words here.")
 
     def close(self) -> None:  # noqa: B027 (nothing to give back is a fine default)
         """Give back what the model holds: device memory or a connection. Calling it twice is harmless."""
