@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from types import MappingProxyType
 from typing import Any
 
 import embodiments
@@ -15,6 +16,7 @@ from cosmos_policy.types import (
     ActionChunk,
     ForwardDynamicsRequest,
     InverseDynamicsRequest,
+    Observation,
     PolicyRequest,
     Rollout,
     Sampling,
@@ -107,6 +109,36 @@ class RemoteModel(WorldActionModel):
         """A new episode: the server forgets this session's instruction and last chunk with the next request."""
         self._reset_next = True
 
+    def continue_policy(
+        self,
+        observation: Observation,
+        instruction: str,
+        *,
+        embodiment: Any,
+        executed_steps: int | None = None,
+        prefix_steps: int | None = None,
+        prefix_ms: float | None = None,
+        history_steps: int | None = None,
+        **options: Any,
+    ) -> ActionChunk:
+        """``policy``, going on from the last chunk of this session, whose rows the server remembers.
+
+        executed_steps: rows of that chunk that were executed when the observation was captured; None: they follow from
+            the two observations' stamps. prefix_steps: rows after those that will be executed while this is computed:
+            the new chunk begins with them. prefix_ms: the same as a time from the observation on. history_steps: so
+            many executed rows of this episode are told to the model. options: as in :class:`PolicyRequest`.
+        Rows of your own go into ``policy(..., prefix=..., history=...)``, as with a local model.
+        """
+        asked = {
+            "executed_steps": executed_steps,
+            "prefix_steps": prefix_steps,
+            "prefix_ms": prefix_ms,
+            "history_steps": history_steps,
+        }
+        first = {"observation": observation, "instruction": instruction, "embodiment": embodiment}
+        onwards = {name: value for name, value in asked.items() if value is not None}
+        return self._dispatch(PolicyRequest, first, options, lambda requests: self._run("policy", requests, onwards))
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -120,7 +152,7 @@ class RemoteModel(WorldActionModel):
     def _run_forward_dynamics(self, requests: Sequence[ForwardDynamicsRequest]) -> list[Rollout]:
         return self._run("forward_dynamics", requests)
 
-    def _run(self, name: str, requests: Sequence[Any]) -> list[Any]:
+    def _run(self, name: str, requests: Sequence[Any], more: Mapping[str, Any] = MappingProxyType({})) -> list[Any]:
         """One message for all of them, so that the server can compute them together; the first failure is raised."""
         started = time.perf_counter()
         for request in requests:
@@ -129,6 +161,7 @@ class RemoteModel(WorldActionModel):
             "call": name,
             "requests": [encode_request(request) for request in requests],
             "session_id": self._session_id,
+            **more,
         }
         if self._deadline_ms is not None:
             message["deadline_ms"] = self._deadline_ms

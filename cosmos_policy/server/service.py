@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 import embodiments
+from cosmos_policy.server.continuation import Continuation, past_of
 from cosmos_policy.server.errors import Invalid, NotLoaded, NotReady, Refusal
 from cosmos_policy.server.logs import request_id
 from cosmos_policy.server.metrics import Metrics
@@ -74,18 +75,6 @@ class Timeliness:
 
     age_ms: float = 0.0
     deadline_ms: float | None = None
-
-
-@dataclass(frozen=True)
-class Continuation:
-    """How a request goes on from the session's last chunk (real-time chunking).
-
-    executed_steps: rows of it that were executed when the observation was captured. prefix_steps: rows after those that
-    will be executed whatever comes out, while this request is computed: they become the request's `prefix`.
-    """
-
-    executed_steps: int
-    prefix_steps: int
 
 
 class Service:
@@ -156,11 +145,12 @@ class Service:
         outcome, answer = "ok", None
         try:
             session = self._session(caller)
-            request = self._complete(request, session, continuation)
+            request, executed = self._complete(request, session, continuation)
             ticket = self._ticket(name, request, session, caller, timeliness, started, group, priority, tell)
             computed = await self.scheduler.submit(ticket)
             answer = self._signed(computed, ticket, started, notes)
-            session.chunk = answer if name == "policy" else session.chunk
+            if name == "policy":
+                session.answered(answer, executed)
             return answer
         except Refusal as refusal:
             outcome = refusal.code
@@ -203,10 +193,18 @@ class Service:
             return Sessions(self.settings.seed, 2, 1.0).get(caller.owner, "")
         return self.sessions.get(caller.owner, caller.session_id)
 
-    def _complete(self, request: Any, session: Session, continuation: Continuation | None) -> Any:
-        """Check against the contract, and fill in what belongs to the session."""
+    def _complete(
+        self, request: Any, session: Session, continuation: Continuation | None
+    ) -> tuple[Any, np.ndarray | None]:
+        """Check against the contract, and fill in what belongs to the session.
+
+        Returns the request, and the rows that were executed before it (None: nobody told).
+        """
         self.facts  # noqa: B018 (nothing can be promised before the model was there)
         changes: dict[str, Any] = {}
+        executed = None
+        if continuation is not None and not isinstance(request, PolicyRequest):
+            raise Invalid("Only policy goes on from the session's last chunk; leave prefix and executed steps out.")
         if hasattr(request, "embodiment"):
             self._check_embodiment(request.embodiment)
             changes["embodiment"] = self.embodiment.name
@@ -217,11 +215,14 @@ class Service:
                 raise Invalid("The instruction is missing: this session has been given none yet.")
             changes["instruction"] = session.instruction = instruction
             if continuation is not None:
-                changes["prefix"] = _prefix(session, request, continuation)
+                past = past_of(session, request, continuation)
+                executed = past.executed
+                changes |= {"prefix": past.prefix} if past.prefix is not None else {}
+                changes |= {"history": past.history} if past.history is not None else {}
         if getattr(request, "seed", 0) is None:
             changes["seed"] = session.next_seed()
         session.requests += 1
-        return replace(request, **changes)
+        return replace(request, **changes), executed
 
     def _check_embodiment(self, name: str | None) -> None:
         ours = self.embodiment
@@ -308,18 +309,6 @@ class Service:
             serving["valid_for_ms"] = round(1e3 * len(answer.model) * answer.dt - age_ms, 3)
         timing = {**answer.timing, "queue": computed.queue_ms, "server": 1e3 * (now - started)}
         return replace(answer, timing=timing, info={**answer.info, "serving": serving})
-
-
-def _prefix(session: Session, request: PolicyRequest, continuation: Continuation) -> np.ndarray:
-    """The rows of the session's last chunk that this request continues, unified SI units."""
-    if request.prefix is not None:
-        raise Invalid("prefix and prefix_steps were both given; expected one of them.")
-    if session.chunk is None:
-        raise Invalid("prefix_steps needs a session that was answered before: this one has no chunk to continue.")
-    start, stop = continuation.executed_steps, continuation.executed_steps + continuation.prefix_steps
-    if stop > len(session.chunk.unified):
-        raise Invalid(f"The session's last chunk has {len(session.chunk.unified)} steps; {stop} were named.")
-    return session.chunk.unified[start:stop]
 
 
 def _looked_at(computing: asyncio.Future) -> None:

@@ -6,11 +6,14 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from cosmos_policy.types import ActionChunk
+
+#: Executed rows that a session remembers.
+MOST_EXECUTED = 1024
 
 
 @dataclass
@@ -18,7 +21,8 @@ class Session:
     """One client's memory within one episode.
 
     key: what tells it from all others. generator: draws a seed for every request that brings none. instruction: the
-    last one given. chunk: the last one answered, whose rows the next request can name as its prefix.
+    last one given. chunk: the last one answered, whose rows the next request can name as its prefix. executed: [n, D],
+    unified SI units: rows that were executed before that chunk, as far as the client has told.
     """
 
     key: tuple[str, ...]
@@ -27,7 +31,13 @@ class Session:
     requests: int = 0
     instruction: str | None = None
     chunk: ActionChunk | None = None
+    executed: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     used_s: float = 0.0
+
+    def answered(self, chunk: ActionChunk, executed: np.ndarray | None) -> None:
+        """`chunk` is the last one now. executed: the rows before it; None where the client did not tell."""
+        known = chunk.unified[:0] if executed is None else executed[-MOST_EXECUTED:]
+        self.chunk, self.executed = chunk, known
 
     def next_seed(self) -> int:
         """The seed of the next request; the same sequence for the same server seed, session id and episode."""
@@ -57,7 +67,7 @@ class Sessions:
         return session
 
     def reset(self, owner: str, session_id: str) -> None:
-        """A new episode: instruction and chunk are forgotten, and the generator starts a sequence of its own."""
+        """A new episode: instruction, chunk and executed rows are forgotten, and the generator starts anew."""
         old = self.get(owner, session_id)
         episode = old.episode + 1
         self._open[old.key] = Session(

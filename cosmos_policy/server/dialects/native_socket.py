@@ -13,7 +13,7 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket
 
-from cosmos_policy.server.dialects.rest import Envelope, read_envelope
+from cosmos_policy.server.dialects.envelope import Envelope, read_envelope
 from cosmos_policy.server.errors import Invalid, Refusal
 from cosmos_policy.server.service import Service, new_group
 from cosmos_policy.server.transport.websocket import Conversation, hold

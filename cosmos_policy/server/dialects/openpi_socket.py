@@ -80,7 +80,9 @@ class OpenPiConversation(Conversation):
         request = PolicyRequest(Observation(images, what.state, what.stamp), what.instruction, ROBOT, seed=what.seed)
         caller = Caller(self._owner, wire.name, what.session_id)
         timeliness = Timeliness(what.age_ms, what.deadline_ms)
-        chunk = await self._service.call("policy", request, caller, timeliness, notes=notes)
+        chunk = await self._service.call(
+            "policy", request, caller, timeliness, continuation=what.continuation, notes=notes
+        )
         previous, self._previous_ms = self._previous_ms, 1e3 * (time.monotonic() - started)
         return packb(wire.answer(chunk, previous))
 

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from cosmos_policy.server.dialects.bodies import read_clip, read_message, read_numbers, read_picture, write_answer
+from cosmos_policy.server.dialects.envelope import read_envelope
 from cosmos_policy.server.dialects.rest_schema import operation
 from cosmos_policy.server.errors import Invalid
-from cosmos_policy.server.service import Caller, Continuation, Service, Timeliness
+from cosmos_policy.server.service import Service
 from cosmos_policy.server.settings import ServerSettings
 from cosmos_policy.wire.messages import CALLS, Call, decode_request
-from cosmos_policy.wire.readers import read_number, read_text, read_whole
 
-LONGEST_SESSION_ID = 200
-LONGEST_MS = 1e9
 MOST_VIEWS = 16
-MOST_STEPS = 1024
 
 
 def routes(service: Service) -> APIRouter:
@@ -51,39 +47,6 @@ def _endpoint(call: Call, service: Service) -> Callable[..., Any]:
 
     endpoint.__doc__ = f"The {call.name.replace('_', ' ')} call."
     return endpoint
-
-
-@dataclass(frozen=True)
-class Envelope:
-    """What comes with a request and is not part of it."""
-
-    caller: Caller
-    timeliness: Timeliness
-    continuation: Continuation | None
-
-
-def read_envelope(message: dict[str, Any], owner: str, dialect: str) -> Envelope:
-    """Take session_id, age_ms, deadline_ms, executed_steps and prefix_steps out of `message`."""
-    session_id = message.pop("session_id", None)
-    if session_id is not None:
-        session_id = read_text(session_id, "session_id")
-        if not 1 <= len(session_id) <= LONGEST_SESSION_ID:
-            raise Invalid(f"session_id must have 1 to {LONGEST_SESSION_ID} characters.")
-    age, deadline = message.pop("age_ms", None), message.pop("deadline_ms", None)
-    timeliness = Timeliness(
-        age_ms=0.0 if age is None else _milliseconds(age, "age_ms", 0.0),
-        deadline_ms=None if deadline is None else _milliseconds(deadline, "deadline_ms", 1.0),
-    )
-    executed, prefix = message.pop("executed_steps", None), message.pop("prefix_steps", None)
-    continuation = None
-    if prefix is not None:
-        continuation = Continuation(
-            read_whole(0 if executed is None else executed, "executed_steps", 0, MOST_STEPS),
-            read_whole(prefix, "prefix_steps", 1, MOST_STEPS),
-        )
-    elif executed is not None:
-        raise Invalid("executed_steps means nothing without prefix_steps.")
-    return Envelope(Caller(owner, dialect, session_id), timeliness, continuation)
 
 
 def read_request(call: Call, message: dict[str, Any], settings: ServerSettings) -> Any:
@@ -137,10 +100,3 @@ def _check_size(typed: Any, settings: ServerSettings) -> None:
     actions = getattr(typed, "actions", None)
     if actions is not None and len(actions) > limits.frames:
         raise Invalid(f"{len(actions)} actions came; at most {limits.frames} are taken.")
-
-
-def _milliseconds(value: Any, name: str, low: float) -> float:
-    number = read_number(value, name)
-    if not low <= number <= LONGEST_MS:
-        raise Invalid(f"{name} must be from {low:g} to {LONGEST_MS:g} milliseconds, not {number:g}.")
-    return number

@@ -58,6 +58,7 @@ _COMMON = {
         "description": "from capture; an answer later than this is useless",
     },
 }
+_STEPS = {"type": "integer", "minimum": 1, "maximum": 1024}
 _TEXT = {"type": "string", "maxLength": MAX_TEXT}
 _REQUESTS: dict[str, dict[str, Any]] = {
     "policy": {
@@ -78,13 +79,17 @@ _REQUESTS: dict[str, dict[str, Any]] = {
             "video": {"type": "boolean"},
             "prefix": _ROWS,
             "history": _ROWS,
-            "executed_steps": {"type": "integer", "minimum": 0, "maximum": 1024},
+            "executed_steps": {
+                **_STEPS,
+                "minimum": 0,
+                "description": "rows of the session's last chunk that were executed; left out: by the stamps",
+            },
             "prefix_steps": {
-                "type": "integer",
-                "minimum": 1,
-                "maximum": 1024,
+                **_STEPS,
                 "description": "continue the session's last chunk: so many rows after executed_steps are settled",
             },
+            "prefix_ms": {"type": "number", "minimum": 0, "description": "prefix_steps as a time from capture on"},
+            "history_steps": {**_STEPS, "description": "so many executed rows of the session go in as history"},
             **_COMMON,
         },
     },

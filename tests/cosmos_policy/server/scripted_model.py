@@ -69,7 +69,12 @@ class ScriptedModel(WorldActionModel):
             valid_until=stamp + steps / robot.fps,
             video=np.repeat(frame[None], steps + 1, 0) if video else None,
             timing={"total": 1.0},
-            info={"seed": request.seed, "normalizer": robot.normalizer.describe(), "sampling": request.sampling},
+            info={
+                "seed": request.seed,
+                "normalizer": robot.normalizer.describe(),
+                "sampling": request.sampling,
+                "history": getattr(request, "history", None),
+            },
         )
 
 

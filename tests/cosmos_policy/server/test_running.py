@@ -331,7 +331,7 @@ def test_a_session_continues_its_last_chunk(scripted):
     first = unpackb(post().content)
     second = unpackb(post(executed_steps=8, prefix_steps=4).content)
     np.testing.assert_array_equal(second["unified"][:4], first["unified"][8:12])
-    assert "no chunk to continue" in post(session_id="new", prefix_steps=4).json()["error"]["message"]
+    assert "no chunk to continue" in post(session_id="new", executed_steps=0, prefix_steps=4).json()["error"]["message"]
     assert "steps; 64 were named" in post(executed_steps=60, prefix_steps=4).json()["error"]["message"]
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from cosmos_policy.server.continuation import Continuation
+from cosmos_policy.server.dialects.envelope import CONTINUATION_KEYS, read_continuation
 from cosmos_policy.server.errors import Invalid
 from cosmos_policy.types import ActionChunk
 from cosmos_policy.wire.readers import read_array, read_number, read_text, read_whole
@@ -17,7 +19,7 @@ ROBOT = "droid_joint"
 WRIST = "observation/wrist_image_left"
 JOINTS, GRIPPER = "observation/joint_position", "observation/gripper_position"
 #: What every dialect may carry besides its cameras.
-COMMON_KEYS = (JOINTS, GRIPPER, "prompt", "seed", "age_ms", "deadline_ms", "stamp")
+COMMON_KEYS = (JOINTS, GRIPPER, "prompt", "seed", "age_ms", "deadline_ms", "stamp", *CONTINUATION_KEYS)
 #: What DROID clients send for other policies too, and this robot's policy does not read.
 UNREAD_KEYS = ("observation/cartesian_position", "observation/joint_velocity", "observation/gripper_velocity")
 
@@ -36,6 +38,7 @@ class Sighting:
     stamp: float
     age_ms: float
     deadline_ms: float | None
+    continuation: Continuation | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class DroidWire(ABC):
             stamp=read_number(message.get("stamp", 0.0), "stamp"),
             age_ms=max(0.0, read_number(message.get("age_ms", 0.0), "age_ms")),
             deadline_ms=None if deadline is None else read_number(deadline, "deadline_ms"),
+            continuation=read_continuation(message),
         )
 
     def reset_reply(self) -> str:
