@@ -1,12 +1,18 @@
 """The names under which Gymnasium makes our environments."""
 
-ENVIRONMENTS = {"CosmosPolicy/Robosuite-v0": "sim_eval.physics.gymnasium_environment:RobosuiteEnvironment"}
+ENVIRONMENTS = {
+    "CosmosPolicy/Robosuite-v0": {"entry_point": "sim_eval.physics.gymnasium_environment:RobosuiteEnvironment"},
+    "CosmosPolicy/WorldModel-v0": {
+        "entry_point": "sim_eval.world_model.environment:WorldModelEnvironment",
+        "vector_entry_point": "sim_eval.world_model.vector_environment:WorldModelVectorEnvironment",
+    },
+}
 
 
 def register_environments() -> None:
     """Tells Gymnasium the names; the modules behind them are imported by ``gymnasium.make``. Twice is harmless."""
     import gymnasium
 
-    for name, entry_point in ENVIRONMENTS.items():
+    for name, entry_points in ENVIRONMENTS.items():
         if name not in gymnasium.registry:
-            gymnasium.register(name, entry_point=entry_point)
+            gymnasium.register(name, **entry_points)

@@ -13,6 +13,8 @@ from embodiments import rotations
 from sim_eval.metrics.rotations import DEGREES_PER_RADIAN, geodesic_degrees
 
 MILLIMETRES_PER_METRE = 1000.0
+#: An action that changes by more than this (m, rad, ...) on its way into model space and back was clamped.
+CLAMP_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,12 @@ def path_errors(
             rotation = Metric(f"{name}_{scope}_rotation_deg", f"{title} rotation {words}", "deg", scope)
             errors[position], errors[rotation] = distance[chosen], angle[chosen]
     return errors
+
+
+def count_clamped(embodiment: Any, actions: np.ndarray) -> int:
+    """How many unified actions [T, D] do not survive normalising and back: the statistics' range cuts them off."""
+    returned = embodiment.denormalize(embodiment.normalize(actions))
+    return int((np.abs(returned - actions) > CLAMP_TOLERANCE).any(axis=-1).sum())
 
 
 def pose_distance(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from cosmos_policy.inputs import visible_content
 from cosmos_policy.types import ForwardDynamicsRequest, Rollout
 from cosmos_policy.world_action_model import WorldActionModel
 from sim_eval.media.video import comparison_video
+from sim_eval.metrics.actions import count_clamped
 from sim_eval.metrics.images import FrameErrors, frame_errors
 from sim_eval.replay.calls.base import Call, Scene
 from sim_eval.replay.plan import Window
@@ -67,7 +68,7 @@ class ForwardDynamicsCall(Call):
                 name: values[0]
                 for name, values in _as_lists(frame_errors(answer.frames[:1], recorded[:1], region)).items()
             },
-            "unreachable_actions": _count_clamped(scene.embodiment, request.actions),
+            "unreachable_actions": count_clamped(scene.embodiment, request.actions),
             "shown_share": float(region.mean()),
             "video": video.relative_to(scene.output).as_posix(),
         }
@@ -75,9 +76,3 @@ class ForwardDynamicsCall(Call):
 
 def _as_lists(errors: FrameErrors) -> dict[str, list[float]]:
     return {"psnr_db": errors.psnr_db.tolist(), "ssim": errors.ssim.tolist(), "mse": errors.mse.tolist()}
-
-
-def _count_clamped(embodiment: Any, actions: np.ndarray) -> int:
-    """Actions that do not survive normalising and back: the statistics' range cut them off."""
-    returned = embodiment.denormalize(embodiment.normalize(actions))
-    return int((np.abs(returned - actions) > 1e-6).any(axis=-1).sum())
