@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +20,10 @@ from safetensors.torch import load_file, save_file
 
 from cosmos_policy.training.data.prepared import PreparedDataset
 
-#: Windows that are encoded in one pass.
-PASS_WINDOWS = 8
+#: Pixels that are encoded in one pass: 8 windows of 17 frames of a tier-480 canvas, more of smaller ones.
+PASS_PIXELS = 8 * 17 * 544 * 736
+#: Episodes that are read from disk ahead of the encoder.
+READ_AHEAD = 16
 
 
 def normalised(autoencoder, latents: torch.Tensor) -> torch.Tensor:
@@ -88,16 +93,44 @@ def latents_of(
     if path.is_file():
         return load_file(path)["latents"]
     cells = content_cells(dataset, int(autoencoder.config.scale_factor_spatial))
-    parts = []
-    for start in range(0, len(places), PASS_WINDOWS):
-        chosen = places[start : start + PASS_WINDOWS]
-        clips = [dataset.canvases(episode, range(frame, frame + chunk_size + 1)) for episode, frame in chosen]
-        parts.append(encode(autoencoder, np.stack(clips), cells).half().cpu())
-        if progress is not None:
-            progress(min(start + PASS_WINDOWS, len(places)), len(places))
+    frames = chunk_size + 1
+    windows = max(1, PASS_PIXELS // (frames * dataset.fit.canvas_height * dataset.fit.canvas_width))
+    parts, done = [], 0
+    for clip, starts in _episodes(dataset, places, frames):
+        rows = torch.as_tensor(starts)[:, None] + torch.arange(frames)
+        for some in rows.split(windows):
+            parts.append(
+                encode(autoencoder, clip[some.minimum(torch.tensor(len(clip) - 1)).numpy()], cells).half().cpu()
+            )
+            done += len(some)
+            if progress is not None:
+                progress(done, len(places))
     latents = torch.cat(parts).contiguous()
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     save_file({"latents": latents}, unfinished)
     unfinished.replace(path)
     return latents
+
+
+def _episodes(
+    dataset: PreparedDataset, places: Sequence[tuple[int, int]], frames: int
+) -> Iterator[tuple[np.ndarray, list[int]]]:
+    """Each stretch of `places` in one episode: that episode's canvases, uint8 [N, H, W, 3], and the windows' starts.
+
+    Every picture is decoded once; the next episodes are read while this one is encoded. Windows may reach beyond the
+    last picture, which then stays.
+    """
+    stretches = [(episode, [start for _, start in some]) for episode, some in groupby(places, lambda place: place[0])]
+    counts = {facts.index: facts.frames for facts in dataset.episodes}
+
+    def read(stretch: tuple[int, list[int]]) -> np.ndarray:
+        episode, starts = stretch
+        return dataset.canvases(episode, range(min(counts[episode], max(starts) + frames)))
+
+    with ThreadPoolExecutor() as pool:
+        coming: deque = deque()
+        for number, (_, starts) in enumerate(stretches):
+            while len(coming) < READ_AHEAD and number + len(coming) < len(stretches):
+                coming.append(pool.submit(read, stretches[number + len(coming)]))
+            yield coming.popleft().result(), starts

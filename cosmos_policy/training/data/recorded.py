@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,6 +38,8 @@ SETTLED = {
 }
 #: Frames that are decoded in one go.
 DECODED_STEPS = 15
+#: Episodes that are worth another process, which needs some seconds to start.
+EPISODES_PER_PROCESS = 16
 
 
 def prepare(
@@ -43,27 +48,20 @@ def prepare(
     folder: Path,
     conforming: Callable[[Embodiment, Sequence[Trajectory], str], None],
     progress: Callable[[int, int], None] | None = None,
+    processes: int | None = None,
 ) -> PreparedDataset:
     """The episodes of a dataset, prepared in `folder`; found there if they have been before.
 
     tier: canvas tier of the base checkpoint, for settings that name none. conforming: raises where the recordings
-    (robot, trajectories, name of the dataset) do not fit. progress: told (episodes done, of how many).
+    (robot, trajectories, name of the dataset) do not fit. progress: told (episodes done, of how many). processes: that
+    decode pictures; as many as there are cores and work for, if left out.
     Every mismatch of dataset and robot is a :class:`UsageError` before any frame is decoded.
     """
     if is_prepared(Path(settings.path)):
         return _as_settled(read_prepared(Path(settings.path)), settings)
-    from cosmos_policy.datasets.opening import open_dataset
-    from cosmos_policy.datasets.recording import Recording
     from cosmos_policy.datasets.source import fingerprint
 
-    opened = open_dataset(
-        settings.path,
-        settings.embodiment,
-        episodes=settings.episodes,
-        camera_map=settings.camera_map,
-        missing_views=settings.missing_views,
-        fps=settings.fps,
-    )
+    opened = _open(settings)
     source, binding, robot, chosen = opened.source, opened.binding, opened.embodiment, opened.episodes
     tier = settings.resolution_tier or tier or robot.resolution_tier
     key = _key(settings, tier, fingerprint(source))
@@ -71,28 +69,95 @@ def prepare(
     if is_prepared(folder):
         return read_prepared(folder)
 
-    recording = Recording(source, binding, robot, chosen, DECODED_STEPS)
+    recording = _recording(opened)
     trajectories = {index: recording.episode(index).trajectory for index in chosen}
     for index, trajectory in trajectories.items():
         check_trajectory(robot, trajectory, f"episode {index} of {source.name}")
     conforming(robot, list(trajectories.values()), source.name)
-    episodes, fit = [], None
-    for index, trajectory in trajectories.items():
-        content, fit = _frames(recording, index, tier, fit)
-        longer = _at_rest(trajectory, settings.rest_steps)
-        actions = robot.encode(longer)
-        write_episode(
-            folder, index, actions, _states(robot, longer, len(actions) + 1), content, settings.picture_quality
-        )
-        task = settings.instruction if settings.instruction is not None else recording.task(index)
-        episodes.append(EpisodeFacts(index, task or robot.instruction_default, len(content), len(actions)))
+    shares = _shares(chosen, processes)
+    done: dict[int, EpisodeFacts] = {}
+    fits: dict[Fit, int] = {}
+    for facts, fit in _prepare_shares(settings, tier, folder, shares, recording, robot):
+        done[facts.index] = facts
+        fits.setdefault(fit, facts.index)
+        if len(fits) > 1:
+            raise UsageError(
+                f"Episodes {' and '.join(map(str, sorted(fits.values())))} have pictures of different sizes; train on "
+                "datasets of one size, or name them one by one."
+            )
         if progress is not None:
-            progress(len(episodes), len(chosen))
+            progress(len(done), len(chosen))
+    (fit,) = fits
+    episodes = [done[index] for index in chosen]
     prepared = PreparedDataset(
         folder, source.name, key, settings.embodiment, binding.fps, tier, fit, tuple(episodes), binding.notes
     )
     write_prepared(prepared)
     return prepared
+
+
+def _open(settings: DatasetSettings):
+    from cosmos_policy.datasets.opening import open_dataset
+
+    return open_dataset(
+        settings.path,
+        settings.embodiment,
+        episodes=settings.episodes,
+        camera_map=settings.camera_map,
+        missing_views=settings.missing_views,
+        fps=settings.fps,
+    )
+
+
+def _recording(opened):
+    from cosmos_policy.datasets.recording import Recording
+
+    return Recording(opened.source, opened.binding, opened.embodiment, opened.episodes, DECODED_STEPS)
+
+
+def _shares(episodes: Sequence[int], processes: int | None) -> list[Sequence[int]]:
+    """The episodes dealt out to processes."""
+    if processes is None:
+        processes = min(os.cpu_count() or 1, len(episodes) // EPISODES_PER_PROCESS)
+    return [episodes[start::processes] for start in range(processes)] if processes > 1 else [episodes]
+
+
+def _prepare_shares(
+    settings: DatasetSettings, tier: int, folder: Path, shares: Sequence[Sequence[int]], recording, robot: Embodiment
+) -> Iterator[tuple[EpisodeFacts, Fit]]:
+    """What became of each episode, in any order; one share is prepared in this process."""
+    if len(shares) == 1:
+        for index in shares[0]:
+            yield _prepare_episode(settings, tier, folder, recording, robot, index)
+        return
+    context = multiprocessing.get_context("spawn")  # decoders and torch do not survive a fork
+    with ProcessPoolExecutor(len(shares), mp_context=context) as pool:
+        futures = [pool.submit(_prepare_share, settings, tier, folder, share) for share in shares]
+        for future in as_completed(futures):
+            yield from future.result()
+
+
+def _prepare_share(
+    settings: DatasetSettings, tier: int, folder: Path, episodes: Sequence[int]
+) -> list[tuple[EpisodeFacts, Fit]]:
+    """Runs in a process of its own, with a decoder of its own."""
+    import torch
+
+    torch.set_num_threads(1)
+    opened = _open(settings)
+    recording = _recording(opened)
+    return [_prepare_episode(settings, tier, folder, recording, opened.embodiment, index) for index in episodes]
+
+
+def _prepare_episode(
+    settings: DatasetSettings, tier: int, folder: Path, recording, robot: Embodiment, index: int
+) -> tuple[EpisodeFacts, Fit]:
+    content, fit = _frames(recording, index, tier)
+    longer = _at_rest(recording.episode(index).trajectory, settings.rest_steps)
+    actions = robot.encode(longer)
+    write_episode(folder, index, actions, _states(robot, longer, len(actions) + 1), content, settings.picture_quality)
+    task = settings.instruction if settings.instruction is not None else recording.task(index)
+    return EpisodeFacts(index, task or robot.instruction_default, len(content), len(actions)), fit
 
 
 def _key(settings: DatasetSettings, tier: int, fingerprint: str) -> str:
@@ -121,18 +186,12 @@ def _as_settled(prepared: PreparedDataset, settings: DatasetSettings) -> Prepare
     return prepared
 
 
-def _frames(recording, index: int, tier: int, fit: Fit | None) -> tuple[np.ndarray, Fit]:
+def _frames(recording, index: int, tier: int) -> tuple[np.ndarray, Fit]:
     """All composed frames of an episode, fitted to their canvas and cut to their content; and the fit."""
     count, parts = recording.episode(index).num_frames, []
     for start in range(0, count, DECODED_STEPS + 1):
         composed = recording.frames(index, start)[: count - start]
-        canvas, found = fit_frames(composed, tier)
-        if fit is not None and found != fit:
-            raise UsageError(
-                f"Episode {index} has pictures of another size than those before it; train on datasets of one size, or "
-                "name them one by one."
-            )
-        fit = found
+        canvas, fit = fit_frames(composed, tier)
         parts.append(canvas[:, : fit.content_height, : fit.content_width])
     return np.concatenate(parts), fit
 

@@ -62,5 +62,5 @@ ROBOT = RobotSetup(
     gripper_stroke=CLOSED_RAD,
     stiffness=600.0,
     control_rate_hz=CONTROL_RATE_HZ,
-    cameras=(Camera("top", "base", (1.20, 0.0, 0.72), (0.45, 0.0, 0.08), (0.0, 0.0, 1.0), 50.0),),
+    cameras=(Camera("top", "base", (1.20, 0.0, 0.72), (0.45, 0.0, 0.13), (0.0, 0.0, 1.0), 40.0),),
 )

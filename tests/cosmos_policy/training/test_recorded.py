@@ -131,3 +131,15 @@ def test_recordings_that_do_not_conform_are_refused():
     closed = [changed(trajectory, "gripper_position", np.ones_like) for trajectory in good]
     with pytest.raises(EmbodimentError, match="gripper of 'droid' never moved"):
         conforming(robot, closed, NormalizerSettings(kind="quantile"), None, "demos")
+
+
+def test_two_processes_prepare_what_one_does(demo, tmp_path):
+    dataset, settings = demo
+    told = []
+    shared = prepare(settings, None, tmp_path, nothing_to_object, lambda *done: told.append(done), processes=2)
+    assert shared.episodes == dataset.episodes and shared.fit == dataset.fit and told[-1] == (2, 2)
+    for facts in dataset.episodes:
+        name = Path("episodes") / f"{facts.index:06d}.npz"
+        with np.load(shared.folder / name) as ours, np.load(dataset.folder / name) as theirs:
+            assert sorted(ours) == sorted(theirs)
+            assert all(np.array_equal(ours[key], theirs[key]) for key in ours)
