@@ -20,7 +20,8 @@ MAX_RANK = 6
 MAX_AXIS = 1_000_000
 #: A container announces its length before its items: this bounds what a short hostile message can make us allocate.
 MAX_ITEMS = 4096
-MAX_TEXT_BYTES = 1_000_000
+#: A picture or clip may be a data: URL; every field has a limit of its own.
+MAX_TEXT_BYTES = 48 * 2**20
 _DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 
 

@@ -7,22 +7,24 @@ in the table is refused: nothing is sent and never read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from cosmos_policy.errors import UsageError
 from cosmos_policy.types import (
     ActionChunk,
     ForwardDynamicsRequest,
+    GenerateRequest,
     InverseDynamicsRequest,
+    Media,
     PolicyRequest,
     ReasonRequest,
     Reply,
     Rollout,
 )
-from cosmos_policy.wire.readers import READERS, Reader, kind_of, read_reason_sampling, read_sampling
+from cosmos_policy.wire.readers import GENERATE_READERS, READERS, REASON_READERS, Reader, kind_of
 
-Answer = ActionChunk | Rollout | Reply
+Answer = ActionChunk | Rollout | Reply | Media
 _FILLED = ("embodiment", "instruction", "seed")
 
 
@@ -31,14 +33,19 @@ class Call:
     """One call of a world-action model: its name in URLs and methods, its request and its answer.
 
     follows: whether it tells of its progress and can be stopped on the way. The model answers one request of such a
-    call at a time, through its method ``follow_<name>(request, tell)``. read_sampling: its own kind of sampling.
+    call at a time, through its method ``follow_<name>(request, tell)``. readers: of fields that mean something else
+    in this call than in the others.
     """
 
     name: str
     request: type
     answer: type
     follows: bool = False
-    read_sampling: Reader = read_sampling
+    readers: Mapping[str, Reader] = field(default_factory=dict)
+
+    def read(self, name: str, value: Any) -> Any:
+        """The field `name` of a request, checked."""
+        return self.readers.get(name, READERS[name])(value, name)
 
     @property
     def path(self) -> str:
@@ -51,7 +58,8 @@ CALLS = {
         Call("policy", PolicyRequest, ActionChunk),
         Call("inverse_dynamics", InverseDynamicsRequest, ActionChunk),
         Call("forward_dynamics", ForwardDynamicsRequest, Rollout),
-        Call("reason", ReasonRequest, Reply, follows=True, read_sampling=read_reason_sampling),
+        Call("reason", ReasonRequest, Reply, follows=True, readers=REASON_READERS),
+        Call("generate", GenerateRequest, Media, follows=True, readers=GENERATE_READERS),
     )
 }
 
@@ -62,14 +70,14 @@ def encode_request(request: Any) -> dict[str, Any]:
     But for an observation's state: None says that nobody knows it, so that actions are wanted and no commands.
     """
     message: dict[str, Any] = {}
-    for field in fields(request):
-        value = getattr(request, field.name)
-        if field.name == "embodiment" and not isinstance(value, str):
+    for each in fields(request):
+        value = getattr(request, each.name)
+        if each.name == "embodiment" and not isinstance(value, str):
             value = value.name
         if is_dataclass(value) and not isinstance(value, type):
             value = {name: part for name, part in vars(value).items() if part is not None or name == "state"}
         if value is not None:
-            message[field.name] = value
+            message[each.name] = value
     return message
 
 
@@ -81,19 +89,18 @@ def decode_request(call: Call, message: Any) -> Any:
     """
     if not isinstance(message, Mapping):
         raise UsageError(f"A {call.name} request must be a map of fields, not {kind_of(message)}.")
-    known = {field.name: field for field in fields(call.request)}
+    known = {each.name: each for each in fields(call.request)}
     strangers = [str(name)[:60] for name in message if name not in known]
     if strangers:
         raise UsageError(
             f"A {call.name} request has no field {', '.join(map(repr, strangers[:5]))}; it takes {', '.join(known)}."
         )
     values: dict[str, Any] = {}
-    for name, field in known.items():
+    for name, each in known.items():
         value = message.get(name)
         if value is not None:
-            read = call.read_sampling if name == "sampling" else READERS[name]
-            values[name] = read(value, name)
-        elif field.default is MISSING and field.default_factory is MISSING and name not in _FILLED:
+            values[name] = call.read(name, value)
+        elif each.default is MISSING and each.default_factory is MISSING and name not in _FILLED:
             raise UsageError(f"A {call.name} request needs the field {name!r}.")
     for name in _FILLED:
         if name in known:
@@ -108,11 +115,11 @@ def encode_answer(answer: Answer) -> dict[str, Any]:
 
 def decode_answer(call: Call, message: Mapping[str, Any]) -> Answer:
     """The answer in a map that :func:`encode_answer` made."""
-    known = {field.name for field in fields(call.answer)}
+    known = {each.name for each in fields(call.answer)}
     values = {name: value for name, value in message.items() if name in known}
     info = dict(values.get("info", {}))
     if isinstance(info.get("sampling"), Mapping):
-        info["sampling"] = call.read_sampling(info["sampling"], "sampling")
+        info["sampling"] = call.read("sampling", info["sampling"])
     values["info"] = info
     return call.answer(**values)
 

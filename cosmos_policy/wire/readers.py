@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from cosmos_policy.errors import UsageError
-from cosmos_policy.types import Observation, ReasonSampling, Sampling, check_frames
+from cosmos_policy.types import Observation, ReasonSampling, Sampling, Transfer, check_frames
 
 MAX_TEXT = 20_000
 #: Of one part of a conversation, in characters; how many tokens fit is the model's to say.
 MAX_PART_TEXT = 400_000
-MAX_STOPS, MAX_MESSAGES, DEEPEST_PART = 16, 512, 4
+MAX_DATA_URL = 48 * 2**20
+MAX_STOPS, MAX_MESSAGES, DEEPEST_PART, MAX_INDEXES = 16, 512, 4, 300
 LARGEST_SEED = 2**63 - 1
 Reader = Callable[[Any, str], Any]
 
@@ -28,14 +29,24 @@ def read_reason_sampling(value: Any, name: str) -> ReasonSampling:
     return ReasonSampling(**_settings(value, name, _REASON_SAMPLING_READERS))
 
 
+def _read_transfer(value: Any, name: str) -> Transfer:
+    """:class:`Transfer` from a map of its fields."""
+    settings = _settings(value, name, _TRANSFER_READERS)
+    if "videos" not in settings:
+        raise UsageError(f"{name} needs videos, a map of kinds to frames.")
+    return Transfer(**settings)
+
+
 def read_text(value: Any, name: str, most: int = MAX_TEXT) -> str:
     """Text of at most `most` characters."""
     if not isinstance(value, str):
         raise UsageError(f"{name} must be text, not {kind_of(value)}.")
     if len(value) > most:
         raise UsageError(f"{name} has {len(value)} characters; at most {most} are taken.")
-    if any(0xD800 <= ord(letter) <= 0xDFFF for letter in value):
-        raise UsageError(f"{name} holds a lone surrogate, which is no text; send proper Unicode.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{name} holds a lone surrogate, which is no text; send proper Unicode.") from None
     return value
 
 
@@ -88,7 +99,7 @@ def read_messages(value: Any, name: str) -> list[dict[str, Any]]:
 
 def _plain_map(value: Any, name: str, depth: int) -> Any:
     if isinstance(value, str):
-        return read_text(value, name, MAX_PART_TEXT)
+        return read_text(value, name, MAX_DATA_URL if value[:5].lower() == "data:" else MAX_PART_TEXT)
     if isinstance(value, np.ndarray):
         return read_array(value, name)
     if value is None or isinstance(value, (bool, int, float, np.generic)):
@@ -113,6 +124,11 @@ def _settings(value: Any, name: str, readers: Mapping[str, Reader]) -> dict[str,
             raise UsageError(f"{name} has no setting {key[:60]!r}; it takes {', '.join(readers)}.")
         settings[key] = readers[key](number, f"{name}.{key}")
     return settings
+
+
+def kind_of(value: Any) -> str:
+    """What `value` is, for a sentence."""
+    return "nothing" if value is None else type(value).__name__
 
 
 def _map(value: Any, name: str) -> dict[str, Any]:
@@ -154,6 +170,18 @@ def _read_flag(value: Any, name: str) -> bool:
     return value
 
 
+def _read_size(value: Any, name: str) -> tuple[int, int]:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise UsageError(f"{name} must be width and height in pixels.")
+    return read_whole(value[0], name, 1, 4096), read_whole(value[1], name, 1, 4096)
+
+
+def _read_indexes(value: Any, name: str) -> tuple[int, ...]:
+    if not isinstance(value, (list, tuple)) or len(value) > MAX_INDEXES:
+        raise UsageError(f"{name} must be a list of at most {MAX_INDEXES} whole numbers, not {kind_of(value)}.")
+    return tuple(read_whole(index, name, 0, 1024) for index in value)
+
+
 def _read_interval(value: Any, name: str) -> tuple[float, float]:
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise UsageError(f"{name} must be two timesteps, low and high.")
@@ -176,7 +204,17 @@ _REASON_SAMPLING_READERS: dict[str, Reader] = {
     "presence_penalty": read_number,
     "frequency_penalty": read_number,
 }
-#: field of a request -> how it is read; `sampling` differs from call to call.
+_TRANSFER_READERS: dict[str, Reader] = {
+    "videos": lambda value, name: {
+        kind: _read_frames(part, f"{name}.{kind[:60]}", 4) for kind, part in _map(value, name).items()
+    },
+    "guidance": read_number,
+    "interval": _read_interval,
+    "chunk_frames": lambda value, name: read_whole(value, name, 1, 1024),
+    "overlap_frames": lambda value, name: read_whole(value, name, 1, 1024),
+    "start_frames": lambda value, name: read_whole(value, name, 0, 1024),
+}
+#: field of a request -> how it is read.
 READERS: dict[str, Reader] = {
     "observation": _read_observation,
     "instruction": read_text,
@@ -190,15 +228,27 @@ READERS: dict[str, Reader] = {
     "prefix": lambda value, name: read_array(value, name, 2),
     "history": lambda value, name: read_array(value, name, 2),
     "state": _read_state,
+    "sampling": read_sampling,
     "messages": read_messages,
     "reasoning": _read_flag,
     "max_tokens": lambda value, name: read_whole(value, name, 1, 2**20),
     "stop": _read_stop,
     "video_fps": read_number,
     "all_frames": _read_flag,
+    "prompt": read_text,
+    "negative_prompt": read_text,
+    "num_frames": lambda value, name: read_whole(value, name, 1, 1024),
+    "fps": read_number,
+    "size": _read_size,
+    "aspect_ratio": read_text,
+    "image": lambda value, name: _read_frames(value, name, 3),
+    "condition_frames": _read_indexes,
+    "condition_from": read_text,
+    "transfer": _read_transfer,
+    "sound": _read_flag,
+    "resolution_template": _read_flag,
+    "duration_template": _read_flag,
 }
-
-
-def kind_of(value: Any) -> str:
-    """What `value` is, for a sentence."""
-    return "nothing" if value is None else type(value).__name__
+#: Fields that mean something else there.
+REASON_READERS: dict[str, Reader] = {"sampling": read_reason_sampling}
+GENERATE_READERS: dict[str, Reader] = {"video": lambda value, name: _read_frames(value, name, 4)}
