@@ -53,8 +53,14 @@ class Placement:
         if offload is None:
             return
         for layer in transformer.layers:
-            for module in text_modules(layer):
+            text = text_modules(layer)
+            for module in text:
                 _pin(module)
+            for module in (*layer.self_attn.children(), *layer.children()):
+                if module is layer.self_attn or any(module is other for other in text):
+                    continue
+                # before projections are fused, so that there is one copy: on the device, or page-locked
+                module.to(device) if offload == "text" else _pin(module)
         for name, module in transformer.named_children():
             if name not in (*TEXT_WHOLE, "layers"):
                 module.to(device)
@@ -78,11 +84,9 @@ class Placement:
 
     def video_layers(self, layers: list[Layer]) -> list[Layer] | StreamedLayers:
         """`layers` of the generation stream, on the device or streamed onto it."""
-        if self._offload is None:
+        if self._offload != "layers":
             return layers
-        if self._offload == "text":
-            return [_moved(layer, self._device, big=True) for layer in layers]
-        return StreamedLayers([_moved(layer, self._device, big=False) for layer in layers], self._device)
+        return StreamedLayers([_small_moved(layer, self._device) for layer in layers], self._device)
 
 
 class StreamedLayers:
@@ -132,12 +136,10 @@ def _with_projections(layer: Layer, change) -> Layer:
     return replace(layer, **{name: change(getattr(layer, name)) for name in PROJECTIONS})
 
 
-def _moved(layer: Layer, device: torch.device, big: bool) -> Layer:
-    """The layer with its norms, and its projections where `big`, on `device`."""
+def _small_moved(layer: Layer, device: torch.device) -> Layer:
+    """The layer with all but its projections on `device`."""
     heads = replace(layer.heads, query=layer.heads.query.to(device), key=layer.heads.key.to(device))
-    norms = {name: getattr(layer, name).to(device) for name in ("first_norm", "second_norm")}
-    moved = replace(layer, heads=heads, **norms)
-    return _with_projections(moved, lambda part: part.moved(lambda data: data.to(device))) if big else moved
+    return replace(layer, heads=heads, first_norm=layer.first_norm.to(device), second_norm=layer.second_norm.to(device))
 
 
 def _pin(module: nn.Module) -> None:

@@ -120,7 +120,10 @@ def fuse_linears(parts: Sequence[nn.Module]) -> Projection | ModuleProjection:
 
 
 def _fuse(parameters: Sequence[nn.Parameter]) -> torch.Tensor:
-    fused = torch.cat([parameter.data for parameter in parameters])
+    first = parameters[0].data
+    shape = (sum(len(parameter) for parameter in parameters), *first.shape[1:])
+    fused = torch.empty(shape, dtype=first.dtype, device=first.device, pin_memory=first.is_pinned())
+    torch.cat([parameter.data for parameter in parameters], out=fused)
     start = 0
     for parameter in parameters:
         parameter.data = fused[start : start + parameter.shape[0]]
