@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from cosmos_policy.errors import UsageError
+from cosmos_policy.errors import Failure, UsageError
+from cosmos_policy.media.mp4 import encode_mp4
 
 #: x264's constant rate factor: 23 is its default, lower is better and larger.
 QUALITY = 20
@@ -45,17 +47,19 @@ def write_video(path: Path, frames: np.ndarray, fps: float, quality: int = QUALI
 
     quality: x264's constant rate factor. The file appears whole or not at all.
     """
-    import av
+    with written_whole(path) as unfinished:
+        encode_mp4(str(unfinished), frames, fps, quality=quality, preset="medium")
 
-    height, width = (size - size % 2 for size in frames.shape[1:3])
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A file name to write to; the file is at `path` when it is done, and nowhere where that failed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.part")
-    with av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        options = {"crf": str(quality), "preset": "medium", "g": "8"}
-        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=options)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for frame in frames:
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame[:height, :width]), format="rgb24")
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode())
-    unfinished.replace(path)
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    except OSError as error:
+        raise Failure(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)

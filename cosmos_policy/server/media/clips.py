@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-from fractions import Fraction
 
 import av
 import numpy as np
 
+from cosmos_policy.media import mp4
 from cosmos_policy.server.errors import Invalid, TooLarge
 from cosmos_policy.server.settings import Limits
 
 #: x264's constant rate factor: 17 is about visually lossless.
-QUALITY = "17"
-SOUND_RATE_HZ = 48_000
+QUALITY = 17
 
 
 def decode_clip(data: bytes, name: str, limits: Limits) -> np.ndarray:
@@ -40,31 +39,8 @@ def decode_clip(data: bytes, name: str, limits: Limits) -> np.ndarray:
     return np.stack(frames)
 
 
-def encode_mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None = None) -> bytes:
-    """MP4 bytes: H.264 (yuv420p), and AAC stereo at 48 kHz where there is sound.
-
-    frames: uint8 [T, H, W, 3]; odd sizes lose their last row or column, which yuv420p cannot hold.
-    sound: float32 [2, samples] in [-1, 1] at 48 kHz, or None.
-    """
-    height, width = frames.shape[1] // 2 * 2, frames.shape[2] // 2 * 2
+def encode_mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None = None, comment: str | None = None) -> bytes:
+    """MP4 bytes: see :func:`cosmos_policy.media.mp4.encode_mp4`."""
     buffer = io.BytesIO()
-    with av.open(buffer, mode="w", format="mp4") as container:
-        video = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        video.options = {"crf": QUALITY, "preset": "veryfast"}
-        audio = None
-        if sound is not None:
-            audio = container.add_stream("aac", rate=SOUND_RATE_HZ, layout="stereo")
-        for frame in frames:
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame[:height, :width]), format="rgb24")
-            container.mux(video.encode(picture))
-        container.mux(video.encode(None))
-        if audio is not None:
-            samples = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(sound, dtype=np.float32), format="fltp", layout="stereo"
-            )
-            samples.sample_rate = SOUND_RATE_HZ
-            samples.pts = 0
-            container.mux(audio.encode(samples))
-            container.mux(audio.encode(None))
+    mp4.encode_mp4(buffer, frames, fps, sound=sound, comment=comment, quality=QUALITY, preset="veryfast")
     return buffer.getvalue()

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cosmos_policy.media.mp4 import SOUND_RATE_HZ
 from cosmos_policy.server.errors import Forbidden, Invalid, Refusal, TooLarge
-from cosmos_policy.server.media.clips import SOUND_RATE_HZ, decode_clip, encode_mp4
+from cosmos_policy.server.media.clips import decode_clip, encode_mp4
 from cosmos_policy.server.media.images import decode_base64, decode_image, encode_png
 from cosmos_policy.server.media.references import read_local_file, read_reference
 from cosmos_policy.server.settings import Limits, Security
