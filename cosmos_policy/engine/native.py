@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from itertools import groupby, islice
 
 import numpy as np
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 TEXT_CACHE_BYTES = 2 << 30
 TOKENS_PER_PASS = 16384
 KEPT_GRAPHS = 8
+#: prompts whose token ids are kept: tokenising takes half a millisecond
+KEPT_PROMPTS = 256
 
 
 class NativeEngine:
@@ -78,6 +81,7 @@ class NativeEngine:
         self._autoencoder = Autoencoder(parts.vae, operations, autoencoder_bytes(device))
         self._sound = SoundDecoder(parts.folder, device)
         self._solver = Solver(parts.scheduler, parts.native_flow, parts.distilled_sigmas)
+        self._token_ids = lru_cache(maxsize=KEPT_PROMPTS)(partial(prompt_token_ids, parts.tokenizer))
         tower = TextTower(network, device, placement)
         self.texts = TextCache(tower.read, TEXT_CACHE_BYTES)
         path = [device.type, f"attention: {attention.name}", operations.name]
@@ -146,8 +150,7 @@ class NativeEngine:
                 if memories is negatives and not guided:
                     memories.append(None)
                     continue
-                system = system_prompt_for(request)
-                ids = prompt_token_ids(self._parts.tokenizer, prompt, self._parts.system_prompt, system)
+                ids = self._token_ids(prompt, self._parts.system_prompt, system_prompt_for(request))
                 memories.append(self.texts.get(ids))
         return Prompts(texts, negatives)
 
