@@ -60,6 +60,8 @@ class Reason(str, Enum):
     DRIFT = "drift"
     """What the cameras see is not what the model expected."""
     HOLD_TOO_LONG = "hold_too_long"
+    NODE_FAILED = "node_failed"
+    """Something in the node itself broke; its log has the traceback."""
     REQUESTED = "requested"
     """Deactivated, cancelled or shut down by its user."""
 

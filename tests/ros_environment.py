@@ -7,7 +7,7 @@ robot's computer has no torch either. So there is a second one, kept in the user
     python tests/ros_environment.py --python 3.10  the same on another Python
 
 ``COSMOS_POLICY_ROS_PYTHON`` names another one: the Python of any ROS with our interfaces built and our dependencies.
-``COSMOS_POLICY_ROS_PYTHON_VERSION`` chooses the version (3.10 to 3.12) that tests run on.
+``COSMOS_POLICY_ROS_PYTHON_VERSION`` chooses the version (3.10 to 3.12, or a path) that tests run on.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class RosEnvironment:
 def prepare(version: str | None = None) -> Path:
     """The Python of a ROS that is ready, made now where there is none yet; :class:`NoRos` says why there is none.
 
-    version: "3.10" to "3.12"; None takes ``COSMOS_POLICY_ROS_PYTHON_VERSION``, else 3.12.
+    version: "3.10" to "3.12", or the path of such a Python; None takes ``COSMOS_POLICY_ROS_PYTHON_VERSION``, else 3.12.
     """
     given = os.environ.get("COSMOS_POLICY_ROS_PYTHON")
     if given and version is None:
@@ -93,7 +93,7 @@ def prepare(version: str | None = None) -> Path:
         raise NoRos(f"building cosmos_policy_interfaces needs {', '.join(missing)}: apt install cmake ninja-build g++")
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "cosmos-policy" / "ros-jazzy"
     cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / f"{version}-{_fingerprint()}"
+    folder = cache / f"{re.sub(r'[^0-9.]+', '-', version).strip('-.')}-{_fingerprint()}"
     with open(cache / f"{folder.name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test workers make one environment
         if not (folder / "ready").exists():
@@ -199,7 +199,7 @@ def ros():
 def main() -> None:
     """Make the environment and print its Python."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--python", default=None, help="3.10, 3.11 or 3.12; default 3.12")
+    parser.add_argument("--python", default=None, help="3.10, 3.11 or 3.12, or a path; default 3.12")
     try:
         print(prepare(parser.parse_args().python))
     except NoRos as reason:
