@@ -83,7 +83,7 @@ class SafetyFilter:
             path = self._inside(knots, start, now_s, slowdown)
             if isinstance(path, Cause):
                 return Rejected((path,))
-            motion = Motion(path, TimeLaw(path.end_s, _SHORTEST_BRAKING_S), chart, _passengers(knots, start_passengers))
+            motion = Motion(path, _unbraked(path), chart, _passengers(knots, start_passengers))
             excess = Excess.of(motion.at(_samples(path, path.start_s, path.end_s)), limits)
             if excess.worst <= _BETWEEN_SAMPLES:
                 ended, excess = self._with_end(motion, limits)
@@ -141,7 +141,7 @@ class SafetyFilter:
             beyond = self.limits.overshoot(path.evaluate(_samples(path, path.start_s, path.end_s), 0))
             if not beyond.any():
                 return path
-            margin += 1.2 * beyond
+            margin += 1.2 * beyond + np.where(beyond > 0.0, 1e-6, 0.0)
         axis = int(beyond.argmax())
         detail = f"{self.limits.names[axis]} would leave its limits by {beyond[axis]:.3f} between two actions"
         return Cause(Reason.POSITION_LIMIT, detail)
@@ -174,6 +174,11 @@ def _path(knots: Knots, positions: np.ndarray, start: Start, now_s: float, slowd
     stretched = np.maximum(knots.times_s - knots.told_until_s, 0.0) * (slowdown - 1.0)
     times = np.concatenate([[now_s], knots.times_s + stretched])
     return Path(times, np.concatenate([start.position[None], positions]), start)
+
+
+def _unbraked(path: Path) -> TimeLaw:
+    """For judging a path at the model's speed, its end included."""
+    return TimeLaw(path.end_s + 1.0, 1.0)
 
 
 def _passengers(knots: Knots, start: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
