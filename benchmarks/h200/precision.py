@@ -20,7 +20,7 @@ from cosmos_policy.engine.reference import ReferenceEngine
 from cosmos_policy.engine.request import Engine, EngineRequest
 from cosmos_policy.engine.weights import Parts
 
-SMALL_SEEDS, LARGE_SEEDS = 10, 2
+SMALL_SEEDS, LARGE_SEEDS = 8, 2
 #: every request stands in so many batches of BATCH requests, of changing company
 ROUNDS, BATCH = 3, 4
 ATTENTIONS = ("flash-attn-4", "cudnn")

@@ -27,9 +27,9 @@ from cosmos_policy.engine.native import NativeEngine
 from cosmos_policy.engine.reference import ReferenceEngine
 
 #: calls of diffusers' pipeline and of ours, and calls before them that do not count
-DIFFUSERS = {POLICY: (20, 1), WIDE: (20, 0), FORWARD: (20, 1), INVERSE: (20, 0), GENERATE: (2, 0)}
-NATIVE = dict.fromkeys((POLICY, FIRST_STEP, WIDE, FORWARD, INVERSE, JOINT), (20, 2)) | {GENERATE: (3, 1)}
-BATCHES = {4: (4, 1), 16: (2, 1)}
+DIFFUSERS = {POLICY: (20, 1), WIDE: (10, 0), FORWARD: (10, 1), INVERSE: (10, 0), GENERATE: (1, 0)}
+NATIVE = dict.fromkeys((POLICY, FIRST_STEP, WIDE, FORWARD, INVERSE, JOINT), (20, 2)) | {GENERATE: (1, 1)}
+BATCHES = {4: (3, 0), 16: (1, 0)}
 
 
 def run(journal: Journal) -> None:
