@@ -169,6 +169,7 @@ class ReasonRequest:
     stop: the answer ends before the first of these strings.
     max_tokens: thoughts and answer together.
     video_fps: frames taken from each second of a video; None takes the processor's 2. all_frames: take every frame.
+    choices: the answer is the likeliest of these, by the token that each begins with; nothing is drawn or written.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -179,6 +180,7 @@ class ReasonRequest:
     stop: tuple[str, ...] = ()
     video_fps: float | None = None
     all_frames: bool = False
+    choices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what would only be noticed after the pictures were read."""
@@ -191,6 +193,11 @@ class ReasonRequest:
             raise UsageError(f"video_fps is {fps!r}; expected frames per second, above 0.")
         if fps is not None and self.all_frames:
             raise UsageError("video_fps and all_frames were both given; expected one of them.")
+        choices = self.choices
+        if isinstance(choices, str) or len(choices) == 1 or not all(isinstance(text, str) and text for text in choices):
+            raise UsageError(f"choices is {choices!r}; expected a tuple of two strings or more, none of them empty.")
+        if choices and (self.reasoning or self.stop):
+            raise UsageError("choices cannot go with reasoning or stop: the first token of the answer decides.")
 
 
 @dataclass(frozen=True)
@@ -210,7 +217,9 @@ class Reply:
     stop: the stop string that ended it. prompt_tokens, completion_tokens: read (media included) and written;
     reasoning_tokens: of those written, up to the end of the thoughts.
     timing: stage -> milliseconds: prepare, first_token (from the start of the computation), decode, total.
-    info: what produced the reply: checkpoint, seed, sampling, engine path.
+    info: what produced the reply: checkpoint, seed, sampling, engine path; `choices_share`, where there were choices:
+        the probability that the answer begins with any of them.
+    choices: choice -> its probability among them, together 1; empty where the request had none.
     """
 
     text: str
@@ -222,6 +231,7 @@ class Reply:
     stop: str | None = None
     timing: Mapping[str, float] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from transformers import DynamicCache, GenerationConfig
 from cosmos_policy.engine.graphs import Graphs
 from cosmos_policy.errors import UsageError
 from cosmos_policy.reasoner.borrowing import borrow_weights
+from cosmos_policy.reasoner.choosing import first_tokens, weigh
 from cosmos_policy.reasoner.clips import VIDEO_FPS, Looking
 from cosmos_policy.reasoner.conversation import Reader, Turn, read_conversation
 from cosmos_policy.reasoner.network import load_network
@@ -33,7 +34,8 @@ KEPT_GRAPHS = 4
 
 @dataclass(eq=False)
 class _Answer:
-    """One request on its way. number: its place among the requests. offset: a token's position minus its place."""
+    """One request on its way. number: its place among the requests. offset: a token's position minus its place.
+    choices: the tokens that the request's choices begin with."""
 
     number: int
     request: ReasonRequest
@@ -48,6 +50,7 @@ class _Answer:
     ended: str | None = None
     first_s: float = 0.0
     info: dict[str, Any] = field(default_factory=dict)
+    choices: tuple[int, ...] = ()
 
     @property
     def place(self) -> int:
@@ -96,6 +99,9 @@ class Reasoner:
                 answer = waiting.popleft()
                 with torch.inference_mode():
                     cache, logits = self._read_prompt(answer)
+                    if answer.choices:
+                        yield answer.number, self._chosen(answer, logits[0])
+                        continue
                     tokens = draw(logits, [answer.drawing]).tolist()
                 yield from self._note(answer, tokens[0])
                 if answer.ended is None:
@@ -135,6 +141,7 @@ class Reasoner:
             prepare_ms=1e3 * (now - started),
             started_s=now,
             info={"seed": request.seed, "sampling": settings, "reasoning": request.reasoning},
+            choices=tuple(first_tokens(self.prompter.tokenizer, request.choices)),
         )
 
     def _read_prompt(self, answer: _Answer) -> tuple[DynamicCache, torch.Tensor]:
@@ -212,6 +219,14 @@ class Reasoner:
                 yield answer.number, delta
         if answer.ended is not None:
             yield answer.number, self._reply(answer)
+
+    def _chosen(self, answer: _Answer, logits: torch.Tensor) -> Reply:
+        """The likeliest of the request's choices; nothing is written. logits: [vocabulary]."""
+        among, share = weigh(logits, answer.choices)
+        chances = dict(zip(answer.request.choices, among, strict=True))
+        answer.first_s, answer.ended, answer.info["choices_share"] = time.perf_counter(), "stop", share
+        reply = self._reply(answer)
+        return replace(reply, text=max(chances, key=chances.__getitem__), choices=chances)
 
     def _reply(self, answer: _Answer) -> Reply:
         now, transcript = time.perf_counter(), answer.transcript

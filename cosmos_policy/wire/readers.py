@@ -233,6 +233,7 @@ READERS: dict[str, Reader] = {
     "reasoning": _read_flag,
     "max_tokens": lambda value, name: read_whole(value, name, 1, 2**20),
     "stop": _read_stop,
+    "choices": _read_stop,
     "video_fps": read_number,
     "all_frames": _read_flag,
     "prompt": read_text,
