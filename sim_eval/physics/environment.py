@@ -31,7 +31,7 @@ class PhysicsEnvironment:
         supersampling: int,
         randomization: Randomization,
     ) -> None:
-        self.task, self.robot, self.image_size = task, robot, image_size
+        self.task, self.robot, self.seed, self.image_size = task, robot, seed, image_size
         self._supersampling, self._closed = supersampling, False
         self._scene = build_scene(task, robot, seed, image_size, randomization)
         self._model: mujoco.MjModel = self._scene.sim.model._model
@@ -46,6 +46,7 @@ class PhysicsEnvironment:
         self.joint_names = tuple(name.removeprefix(ROBOT_PREFIX) for name in arm.robot_joints)
         self.kinematics = ArmKinematics(self._model, arm.robot_joints, base, flange, rest=arm.init_qpos)
         self._command = RobotCommand(self.state().joint_positions, 0.0)
+        self._start = {name: self.object_pose(name) for name in task.objects}
 
     @property
     def control_period_s(self) -> float:
@@ -79,6 +80,15 @@ class PhysicsEnvironment:
             raise UsageError(f"{self.task.name} has no object {name!r}; it has {', '.join(self.task.objects)}")
         return body_pose(self._data, self._base, self._model.body(self.task.objects[name]).id)
 
+    def start_pose(self, name: str) -> np.ndarray:
+        """Where one of the task's objects lay when the scene began, as :meth:`object_pose`."""
+        return self._start[name]
+
+    def grip_point(self) -> np.ndarray:
+        """The point between the fingertips, ``[3]`` m, base frame."""
+        flange = self.state().flange_pose
+        return flange[:3, 3] + flange[:3, 2] * self.grip_offset()
+
     def grip_offset(self) -> float:
         """Distance (m) from the flange, along its z, to the point between the fingertips."""
         to_flange = self._data.xmat[self._flange].reshape(3, 3).T
@@ -101,8 +111,9 @@ class PhysicsEnvironment:
         self._scene.sim.forward()  # poses and pictures of the same instant as the joint values
 
     def succeeded(self) -> bool:
-        """Whether the task is done at this moment, by robosuite's own criterion."""
-        return bool(self._scene._check_success())
+        """Whether the task is done at this moment, by its own criterion or robosuite's."""
+        own = self.task.succeeded
+        return bool(self._scene._check_success() if own is None else own(self))
 
     def close(self) -> None:
         """Frees the simulation and its pictures' memory; the environment is of no use after that."""

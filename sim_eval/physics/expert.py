@@ -9,6 +9,8 @@ from sim_eval.physics.motion import FlangeMotion
 from sim_eval.physics.tasks.base import Phase
 
 _ROTATION_TOLERANCE_RAD = 0.05
+_CHANCE_STREAM = 4
+"""Tells the expert's random numbers from those of the scene's looks, which have the same seed."""
 
 
 class ScriptedExpert:
@@ -25,6 +27,7 @@ class ScriptedExpert:
         self._environment = environment
         self._motion = FlangeMotion(state.flange_pose, environment.control_period_s)
         self._joint_command = state.joint_positions
+        self._chance = np.random.default_rng([environment.seed, _CHANCE_STREAM])
         self._enter(0)
 
     @property
@@ -48,7 +51,8 @@ class ScriptedExpert:
                 f"the expert for {self._environment.task.name!r} did not end its phase {phase.name!r} in "
                 f"{phase.time_limit_s:g} s"
             )
-        goal = phase.goal(self._environment, self._start)
+        goal = phase.goal(self._environment, self._start).copy()
+        goal[:2, 3] += self._missed_by
         flange = self._motion.step(goal, phase.limits)
         self._joint_command = self._environment.kinematics.joint_positions(flange, self._joint_command)
         if self._arrived(goal, phase):
@@ -66,3 +70,6 @@ class ScriptedExpert:
         self._index = index
         self._start = self._motion.pose.copy()
         self._elapsed_s = self._dwelt_s = 0.0
+        scatter = 0.0 if self.phase is None else self.phase.scatter_m
+        angle = self._chance.uniform(-np.pi, np.pi)
+        self._missed_by = scatter * np.sqrt(self._chance.random()) * np.array([np.cos(angle), np.sin(angle)])

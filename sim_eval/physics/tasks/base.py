@@ -41,6 +41,9 @@ class Phase:
     dwell_s: float = 0.0
     """Time to stay after arriving, seconds."""
     time_limit_s: float = 8.0
+    scatter_m: float = 0.0
+    """By how much at most the goal is missed on purpose, horizontally and by chance: the next phase then shows how to
+    get from beside the way back onto it, which a policy that drifts has to know."""
 
 
 @dataclass(frozen=True)
@@ -59,5 +62,7 @@ class Task:
     time_limit_s: float
     """Time after which a policy has failed, seconds; about twice what the expert takes."""
     phases: tuple[Phase, ...]
+    succeeded: Callable[[PhysicsEnvironment], bool] | None = None
+    """Whether the task is done at this moment; robosuite's own criterion for the environment if left out."""
     adjust_scene: Callable[[RobotEnv, float], None] | None = None
     """Called with the built scene and ``Randomization.placement`` before objects are placed: what no option sets."""
