@@ -19,7 +19,7 @@ from sim_eval.rewards import Reward, Setting, make_rewards
 from sim_eval.rewards.time_limit import TimeLimit
 from sim_eval.world_model.screen import Screen
 from sim_eval.world_model.spaces import action_space, observation_space
-from sim_eval.world_model.starts import GivenStart, Place, RecordedStart, Starts
+from sim_eval.world_model.starts import GeneratedStart, GivenStart, Place, RecordedStart, Starts
 from sim_eval.world_model.step import Timing
 from sim_eval.world_model.world import ImaginedWorld, Rules, observe
 
@@ -68,7 +68,7 @@ class Universe:
     def __init__(self, settings: WorldModelSettings) -> None:
         robot = settings.embodiment
         robot = robot if isinstance(robot, Embodiment) else embodiments.get(robot)
-        sources = [GivenStart()]
+        sources = [GivenStart(), GeneratedStart()]
         if settings.dataset is not None:
             recorded = RecordedStart(settings.dataset, robot, **(settings.dataset_options or {}))
             robot = recorded.embodiment

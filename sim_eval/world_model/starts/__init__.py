@@ -1,6 +1,6 @@
 """How a world begins: a recorded frame, a picture of the caller's, or a frame that the model generates.
 
-A kind of start is added by adding a file with a :class:`StartSource` and naming it in :func:`start_sources`.
+A kind of start is added by adding a file with a :class:`StartSource` and naming it where a universe is made.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import numpy as np
 
 from cosmos_policy.errors import UsageError
 from sim_eval.world_model.starts.base import Place, Start, StartSource
+from sim_eval.world_model.starts.generated import GeneratedStart
 from sim_eval.world_model.starts.given import GivenStart
 from sim_eval.world_model.starts.recorded import RecordedStart
 
-__all__ = ["GivenStart", "Place", "RecordedStart", "Start", "StartSource", "Starts"]
+__all__ = ["GeneratedStart", "GivenStart", "Place", "RecordedStart", "Start", "StartSource", "Starts"]
 
 
 class Starts:
