@@ -108,6 +108,11 @@ class LocalModel(WorldActionModel):
                     self._run(CALLS[call], made)
         return time.perf_counter() - started_s
 
+    @property
+    def generation_tier(self) -> int:
+        """The resolution tier of pictures and videos where nobody names one."""
+        return self._generation.sampling.resolution_tier
+
     def follow_generate(self, request: GenerateRequest, tell: Callable[[dict[str, int]], None]) -> Media:
         """One generation that tells {"step": done, "steps": in all}; what `tell` raises stops it."""
         tell({})

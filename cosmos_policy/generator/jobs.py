@@ -13,7 +13,7 @@ import numpy as np
 from cosmos_policy.engine.request import EngineRequest
 from cosmos_policy.errors import UsageError
 from cosmos_policy.generator.controls import take_controls
-from cosmos_policy.generator.formats import USUAL, check_length, check_rate, choose_size
+from cosmos_policy.generator.formats import TIERS, USUAL, check_length, check_rate, choose_size
 from cosmos_policy.generator.pictures import cover, lengthen
 from cosmos_policy.generator.prompts import Facts, complete_negative_prompt, complete_prompt, warn_if_long
 from cosmos_policy.inputs import Fit
@@ -69,14 +69,22 @@ class Job:
         return sum(chunk.sampling.num_inference_steps for chunk in self.chunks)
 
 
+def check_request(request: GenerateRequest) -> None:
+    """Raise a :class:`UsageError` for what no checkpoint generates: what can be told before one is loaded."""
+    _check_words(request)
+    _check_combination(request)
+    choose_size(request, TIERS[0])
+    check_rate(request.fps)
+    check_length(_length_asked(request))
+
+
 def make_job(request: GenerateRequest, habits: Habits, engine: str) -> Job:
     """Check everything, bring pictures to size, write the prompts. engine: its name, for the answer's `info`."""
     started_s = time.perf_counter()
-    _check_words(request)
-    _check_combination(request, habits)
+    check_request(request)
+    _check_checkpoint(request, habits)
     width, height = size = choose_size(request, habits.sampling.resolution_tier)
-    fps = check_rate(request.fps)
-    count = check_length(_length_asked(request))
+    fps, count = float(request.fps), int(_length_asked(request))
     sampling = habits.sampling_for(request.sampling)
     transfer = request.transfer
     facts = Facts(count, fps, width, height, request.duration_template, request.resolution_template)
@@ -139,7 +147,7 @@ def _check_words(request: GenerateRequest) -> None:
         raise UsageError(f"seed is {request.seed!r}; expected a whole number of 64 bits.")
 
 
-def _check_combination(request: GenerateRequest, habits: Habits) -> None:
+def _check_combination(request: GenerateRequest) -> None:
     picture = request.num_frames == 1
     if request.image is not None and request.video is not None:
         raise UsageError("image and video were both given; expected one of them to go on from.")
@@ -159,16 +167,20 @@ def _check_combination(request: GenerateRequest, habits: Habits) -> None:
             raise UsageError(
                 "video and transfer.start_frames go together: the made video begins with that many of its frames."
             )
-    if habits.distilled_sigmas is not None:
-        for name, there in (
-            ("sound", request.sound),
-            ("control videos", request.transfer is not None),
-            ("a negative prompt", bool(request.negative_prompt)),
-        ):
-            if there:
-                raise UsageError(
-                    f"{habits.checkpoint} is a few-step checkpoint and knows no {name.removeprefix('a ')}."
-                )
+
+
+def _check_checkpoint(request: GenerateRequest, habits: Habits) -> None:
+    """Few-step checkpoints make pictures and videos alone, without guidance (diffusers' distilled pipeline)."""
+    if habits.distilled_sigmas is None:
+        return
+    asked = {
+        "sound": request.sound,
+        "control videos": request.transfer is not None,
+        "negative prompt": bool(request.negative_prompt),
+    }
+    for name, there in asked.items():
+        if there:
+            raise UsageError(f"{habits.checkpoint} is a few-step checkpoint and takes no {name}; leave it out.")
 
 
 def _length_asked(request: GenerateRequest) -> int:

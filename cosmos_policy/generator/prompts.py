@@ -36,8 +36,8 @@ def complete_negative_prompt(prompt: str, facts: Facts) -> str:
 
 
 def warn_if_long(prompt: str) -> None:
-    """Say that a prompt has more words than training captions had."""
-    words = len(prompt.split())
+    """Say that a prompt in prose has more words than training captions had; structured ones are long by nature."""
+    words = 0 if prompt.lstrip().startswith("{") else len(prompt.split())
     if words > MOST_WORDS:
         logger.warning("The prompt has %d words; the model follows prompts of up to %d words best.", words, MOST_WORDS)
 
