@@ -20,7 +20,7 @@ from cosmos_policy.training.task import Task, generator_for
 #: Of a canvas's padding so many cells around the content are shown: the encoder's convolutions look that far.
 MARGIN_CELLS = 2
 #: Decoded pictures are kept in memory up to so many bytes; beyond it they are read anew for each batch.
-MEMORY_BYTES = 16 << 30
+MEMORY_BYTES = 24 << 30
 
 
 @dataclass(frozen=True, eq=False)
