@@ -45,6 +45,11 @@ class SafetyStates:
             return False
         return self._go(SafetyState.HOLD, (SafetyState.RUNNING,), causes, now_s)
 
+    def note_nothing(self) -> None:
+        """Nothing speaks against moving now: what STARTING waited for has come."""
+        if self.state is SafetyState.STARTING:
+            self.causes = ()
+
     def stop(self, causes: tuple[Cause, ...], now_s: float) -> bool:
         """STARTING, RUNNING, HOLD -> STOPPED."""
         moving = (SafetyState.STARTING, SafetyState.RUNNING, SafetyState.HOLD)
