@@ -7,7 +7,7 @@ import itertools
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -100,27 +100,57 @@ class Connection:
         Raises :class:`ServerUnreachable` where the connection breaks or `answer_s` passes; the next call opens another.
         """
         with self._turn:
-            socket = self._open()
-            number = next(self._ids)
+            return self._ask(self._open(), message)["answers"]
+
+    def follow(self, message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """The replies to one message: ``{"index", "event"}`` by and by, ``{"answers"}`` at last.
+
+        `answer_s` is the longest that passes between two of them. Closing the iterator closes the connection, which
+        stops the server. No other message goes out meanwhile.
+        """
+        with self._turn:
+            socket, finished = self._open(), False
             try:
-                _send(socket, self._packer.pack({**message, "id": number}))
-                frame = socket.recv(timeout=self._patience.answer_s)
-            except TimeoutError:
-                self.close()  # the late answer must never be taken for that of the next call
-                raise ServerUnreachable(
-                    f"{self.address} did not answer within {self._patience.answer_s:g} s."
-                ) from None
-            except (ConnectionClosed, OSError) as error:
-                self.close()
-                raise ServerUnreachable(f"{self.address} ended the connection before it answered ({error}).") from None
-            reply = unpackb(frame) if isinstance(frame, bytes) else {"error": {"message": frame, "code": "refused"}}
-            if "error" in reply:
-                self.close()
-                raise as_error(reply["error"])
-            if reply.get("id") != number:
-                self.close()
-                raise ServerUnreachable(f"{self.address} answered another message than the one that was sent.")
-            return reply["answers"]
+                reply = self._ask(socket, {**message, "follow": True})
+                while "event" in reply:
+                    yield reply
+                    reply = self._next(socket, reply["id"])
+                finished = True
+                yield reply
+            finally:
+                if not finished:
+                    self.close()
+
+    def _ask(self, socket: ClientConnection, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Send, and the first reply."""
+        number = next(self._ids)
+        try:
+            _send(socket, self._packer.pack({**message, "id": number}))
+        except (ConnectionClosed, OSError) as error:
+            raise self._ended(error) from None
+        return self._next(socket, number)
+
+    def _next(self, socket: ClientConnection, number: int) -> Mapping[str, Any]:
+        """The next reply to message `number`."""
+        try:
+            frame = socket.recv(timeout=self._patience.answer_s)
+        except TimeoutError:
+            self.close()  # the late answer must never be taken for that of the next call
+            raise ServerUnreachable(f"{self.address} did not answer within {self._patience.answer_s:g} s.") from None
+        except (ConnectionClosed, OSError) as error:
+            raise self._ended(error) from None
+        reply = unpackb(frame) if isinstance(frame, bytes) else {"error": {"message": frame, "code": "refused"}}
+        if "error" in reply:
+            self.close()
+            raise as_error(reply["error"])
+        if reply.get("id") != number:
+            self.close()
+            raise ServerUnreachable(f"{self.address} answered another message than the one that was sent.")
+        return reply
+
+    def _ended(self, error: Exception) -> ServerUnreachable:
+        self.close()
+        return ServerUnreachable(f"{self.address} ended the connection before it answered ({error}).")
 
     def close(self) -> None:
         """Close the socket; the next exchange opens another."""

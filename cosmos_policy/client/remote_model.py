@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any
 
 import embodiments
 from cosmos_policy.client.connection import Connection, Patience, as_error
+from cosmos_policy.client.conversations import with_local_files
 from cosmos_policy.errors import UsageError
 from cosmos_policy.types import (
     ActionChunk,
     ForwardDynamicsRequest,
+    GenerateRequest,
     InverseDynamicsRequest,
+    Media,
     Observation,
     PolicyRequest,
+    ReasonRequest,
+    Reply,
+    ReplyDelta,
     Rollout,
     Sampling,
 )
 from cosmos_policy.wire.contract import PROTOCOL, describe_embodiment, require_agreement
-from cosmos_policy.wire.messages import CALLS, decode_answer, encode_request
+from cosmos_policy.wire.messages import CALLS, Answer, decode_answer, encode_request
 from cosmos_policy.wire.readers import read_sampling
-from cosmos_policy.world_action_model import ModelInfo, WorldActionModel
+from cosmos_policy.world_action_model import ModelInfo, OnStep, WorldActionModel
 from embodiments import Embodiment
 
 
@@ -152,11 +159,52 @@ class RemoteModel(WorldActionModel):
     def _run_forward_dynamics(self, requests: Sequence[ForwardDynamicsRequest]) -> list[Rollout]:
         return self._run("forward_dynamics", requests)
 
+    def _run_reason(self, requests: Sequence[ReasonRequest]) -> list[Reply]:
+        return self._run("reason", [_travelling(request) for request in requests])
+
+    def _stream_reason(self, request: ReasonRequest) -> Iterator[ReplyDelta | Reply]:
+        for said in self._follow("reason", [_travelling(request)]):
+            if isinstance(said, list):
+                yield said[0]
+            else:
+                yield ReplyDelta(**said[1])
+
+    def _run_generate(self, requests: Sequence[GenerateRequest], on_step: OnStep | None) -> list[Media]:
+        done = [0] * len(requests)
+        steps = [0] * len(requests)
+        for said in self._follow("generate", requests):
+            if isinstance(said, list):
+                return said
+            index, event = said
+            done[index], steps[index] = event["step"], event["steps"]
+            if on_step is not None:  # of requests that are computed one after the other, each with steps of its own
+                on_step(sum(done), max(sum(steps), event["steps"] * len(requests)))
+        raise AssertionError("the answers come last")
+
+    def _follow(self, name: str, requests: Sequence[Any]) -> Iterator[tuple[int, Mapping[str, Any]] | list[Any]]:
+        """(request's index, what it says) by and by, and the list of answers at last."""
+        started = time.perf_counter()
+        with contextlib.closing(self._connection.follow(self._message(name, requests))) as replies:
+            for reply in replies:
+                self._reset_next = False
+                if "event" in reply:
+                    yield reply["index"], reply["event"]
+                else:
+                    yield self._answers(name, reply["answers"], started)
+
     def _run(self, name: str, requests: Sequence[Any], more: Mapping[str, Any] = MappingProxyType({})) -> list[Any]:
         """One message for all of them, so that the server can compute them together; the first failure is raised."""
         started = time.perf_counter()
+        answers = self._connection.exchange(self._message(name, requests, more))
+        self._reset_next = False
+        return self._answers(name, answers, started)
+
+    def _message(
+        self, name: str, requests: Sequence[Any], more: Mapping[str, Any] = MappingProxyType({})
+    ) -> dict[str, Any]:
         for request in requests:
-            self.check(request.embodiment)
+            if hasattr(request, "embodiment"):
+                self.check(request.embodiment)
         message: dict[str, Any] = {
             "call": name,
             "requests": [encode_request(request) for request in requests],
@@ -167,14 +215,19 @@ class RemoteModel(WorldActionModel):
             message["deadline_ms"] = self._deadline_ms
         if self._reset_next:
             message["reset"] = True
-        answers = self._connection.exchange(message)
-        self._reset_next = False
+        return message
+
+    def _answers(self, name: str, answers: Sequence[Mapping[str, Any]], started: float) -> list[Any]:
         round_trip_ms = 1e3 * (time.perf_counter() - started)
         return [self._decode(name, answer, round_trip_ms) for answer in answers]
 
-    def _decode(self, name: str, answer: Mapping[str, Any], round_trip_ms: float) -> ActionChunk | Rollout:
+    def _decode(self, name: str, answer: Mapping[str, Any], round_trip_ms: float) -> Answer:
         if "error" in answer:
             raise as_error(answer["error"])
         found = dict(answer["answer"])
         found["timing"] = {**found.get("timing", {}), "round_trip": round_trip_ms}
         return decode_answer(CALLS[name], found)
+
+
+def _travelling(request: ReasonRequest) -> ReasonRequest:
+    return replace(request, messages=with_local_files(request.messages))

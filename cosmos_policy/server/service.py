@@ -32,7 +32,7 @@ from cosmos_policy.server.errors import Invalid, NotLoaded, NotReady, Refusal
 from cosmos_policy.server.logs import request_id
 from cosmos_policy.server.metrics import Metrics
 from cosmos_policy.server.scheduling import Computed, Scheduler, Ticket
-from cosmos_policy.server.scheduling.ticket import ROBOT
+from cosmos_policy.server.scheduling.ticket import PERSON, ROBOT
 from cosmos_policy.server.sessions import Session, Sessions
 from cosmos_policy.server.settings import ServerSettings
 from cosmos_policy.server.worker.supervisor import Supervisor
@@ -133,19 +133,22 @@ class Service:
         *,
         continuation: Continuation | None = None,
         group: Hashable = None,
-        priority: int = ROBOT,
+        priority: int | None = None,
         notes: tuple[str, ...] = (),
         tell: Tell | None = None,
     ) -> Any:
         """The answer to a typed request (`seed` and `instruction` may be None). Raises a :class:`Refusal`.
 
-        tell: called with what a call that follows says on its way.
+        priority: None: a robot's for actions, a person's for a call that follows. tell: called with what such a call
+        says on its way.
         """
+        if priority is None:
+            priority = PERSON if CALLS[name].follows else ROBOT
         started = time.monotonic()
         outcome, answer = "ok", None
         try:
             session = self._session(caller)
-            request, executed = self._complete(request, session, continuation)
+            request, executed = self._complete(name, request, session, continuation)
             ticket = self._ticket(name, request, session, caller, timeliness, started, group, priority, tell)
             computed = await self.scheduler.submit(ticket)
             answer = self._signed(computed, ticket, started, notes)
@@ -194,13 +197,13 @@ class Service:
         return self.sessions.get(caller.owner, caller.session_id)
 
     def _complete(
-        self, request: Any, session: Session, continuation: Continuation | None
+        self, name: str, request: Any, session: Session, continuation: Continuation | None
     ) -> tuple[Any, np.ndarray | None]:
         """Check against the contract, and fill in what belongs to the session.
 
         Returns the request, and the rows that were executed before it (None: nobody told).
         """
-        self.facts  # noqa: B018 (nothing can be promised before the model was there)
+        self.require_call(name)
         changes: dict[str, Any] = {}
         executed = None
         if continuation is not None and not isinstance(request, PolicyRequest):
@@ -270,7 +273,7 @@ class Service:
     ) -> Ticket:
         captured = now - max(0.0, timeliness.age_ms) / 1e3
         budget = timeliness.deadline_ms
-        if budget is None and priority == ROBOT and not CALLS[name].follows:
+        if budget is None and priority == ROBOT:
             budget = self.settings.scheduling.deadline_ms
         return Ticket(
             call=name,

@@ -115,8 +115,10 @@ def encode_answer(answer: Answer) -> dict[str, Any]:
 
 def decode_answer(call: Call, message: Mapping[str, Any]) -> Answer:
     """The answer in a map that :func:`encode_answer` made."""
+    bare = {each.name for each in fields(call.answer) if each.default is MISSING and each.default_factory is MISSING}
     known = {each.name for each in fields(call.answer)}
-    values = {name: value for name, value in message.items() if name in known}
+    # What is None does not travel.
+    values = dict.fromkeys(bare) | {name: value for name, value in message.items() if name in known}
     info = dict(values.get("info", {}))
     if isinstance(info.get("sampling"), Mapping):
         info["sampling"] = call.read("sampling", info["sampling"])

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import numpy as np
 from fastapi import Request, Response
 
-from cosmos_policy.server.errors import Invalid, TooLarge, WrongMediaType
+from cosmos_policy.server.errors import Abandoned, Invalid, TooLarge, WrongMediaType
 from cosmos_policy.server.media.clips import decode_clip, encode_mp4
-from cosmos_policy.server.media.images import decode_base64, decode_image
+from cosmos_policy.server.media.images import decode_base64, decode_image, encode_png
 from cosmos_policy.server.media.references import read_reference
 from cosmos_policy.server.settings import ServerSettings
-from cosmos_policy.types import ActionChunk, Rollout
+from cosmos_policy.types import Media
 from cosmos_policy.wire.arrays import array_from_bytes, packb, unpackb
-from cosmos_policy.wire.messages import encode_answer
+from cosmos_policy.wire.messages import Answer, encode_answer
 
 JSON, MSGPACK = "application/json", "application/msgpack"
 _REFERENCES = ("http:", "https:", "file:")
@@ -94,22 +94,45 @@ def _bytes_of(text: str, name: str, settings: ServerSettings) -> bytes:
     return decode_base64(text, name)
 
 
-async def write_answer(answer: ActionChunk | Rollout, kind: str) -> Response:
-    """An answer as msgpack (arrays exactly) or JSON (numbers as lists, frames as an MP4 in base64)."""
+async def while_connected(request: Request, answering: Awaitable[Answer]) -> Answer:
+    """What `answering` comes to; a client that leaves before cancels it. For requests whose body was read."""
+    computing = asyncio.ensure_future(answering)
+    leaving = asyncio.ensure_future(_until_gone(request))
+    try:
+        await asyncio.wait((computing, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not computing.done():
+            raise Abandoned("The client left before it was answered.")
+        return computing.result()
+    finally:
+        computing.cancel()
+        leaving.cancel()
+
+
+async def _until_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def write_answer(answer: Answer, kind: str) -> Response:
+    """An answer as msgpack (arrays exactly) or JSON (numbers as lists; frames, with their sound, as an MP4 in base64,
+    a single picture as a PNG)."""
     if kind == MSGPACK:
         return Response(await asyncio.to_thread(packb, encode_answer(answer)), media_type=MSGPACK)
     return Response(await asyncio.to_thread(_json_answer, answer), media_type=JSON)
 
 
-def _json_answer(answer: ActionChunk | Rollout) -> bytes:
+def _json_answer(answer: Answer) -> bytes:
     message = encode_answer(answer)
+    rate = answer.fps if isinstance(answer, Media) else 1.0 / getattr(answer, "dt", 1.0)
+    sound = message.pop("sound", None)
     for name in ("video", "frames"):
         if name in message:
-            clip = encode_mp4(message[name], 1.0 / answer.dt)
+            frames, picture = message[name], isinstance(answer, Media) and len(message[name]) == 1
+            encoded = encode_png(frames[0]) if picture else encode_mp4(frames, rate, sound)
             message[name] = {
-                "media_type": "video/mp4",
-                "shape": list(np.shape(message[name])),
-                "data": base64.b64encode(clip).decode("ascii"),
+                "media_type": "image/png" if picture else "video/mp4",
+                "shape": list(np.shape(frames)),
+                "data": base64.b64encode(encoded).decode("ascii"),
             }
     return json.dumps(message, default=_json_value, allow_nan=False).encode()
 

@@ -1,8 +1,9 @@
 """WebSocket ``/v1/actions/socket``: our own client. Typed requests, one or many a message; msgpack both ways.
 
-A message is ``{"id", "call", "requests": [...], "session_id", "age_ms", "deadline_ms"}``; the reply
+A message is ``{"id", "call", "requests": [...], "session_id", "age_ms", "deadline_ms", "follow"}``; the reply
 ``{"id", "answers": [{"answer": ...} or {"error": {...}}]}``. All requests of a message are queued together, so that
-they can be computed in one batch.
+they can be computed in one batch. Where `follow` is true, what the call says on its way comes before the reply, as
+``{"id", "index", "event": {...}}``; a client that leaves stops it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,20 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket
 
+from cosmos_policy.errors import UsageError
 from cosmos_policy.server.dialects.envelope import Envelope, read_envelope
 from cosmos_policy.server.errors import Invalid, Refusal
-from cosmos_policy.server.service import Service, new_group
-from cosmos_policy.server.transport.websocket import Conversation, hold
+from cosmos_policy.server.media.conversations import read_pointed
+from cosmos_policy.server.service import Service, Tell, new_group
+from cosmos_policy.server.transport.websocket import Conversation, Say, hold
+from cosmos_policy.types import ReasonRequest
 from cosmos_policy.wire.arrays import packb, unpackb
 from cosmos_policy.wire.contract import PROTOCOL
 from cosmos_policy.wire.messages import CALLS, Call, decode_request, encode_answer
 from cosmos_policy.wire.readers import read_whole
+
+#: Arrays that take longer to pack than the way to a thread and back.
+HEAVY = {"video", "frames"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class Heard:
     requests: list[Any]
     envelope: Envelope
     reset: bool
+    follow: bool
 
 
 def routes(service: Service) -> APIRouter:
@@ -63,10 +71,10 @@ class NativeConversation(Conversation):
         if not isinstance(message, dict) or not all(isinstance(key, str) for key in message):
             raise Invalid("A message must be a map.")
         message_id = read_whole(message.pop("id", 0), "id")
-        reset = message.pop("reset", False)
+        reset, follow = message.pop("reset", False), message.pop("follow", False)
         call = CALLS.get(str(message.pop("call", "policy"))[:60])
         requests = message.pop("requests", [])
-        if call is None or not isinstance(requests, list) or not isinstance(reset, bool):
+        if call is None or not isinstance(requests, list) or not {type(reset), type(follow)} <= {bool}:
             raise Invalid(f"A message needs call (one of {', '.join(CALLS)}) and requests, a list of maps.")
         if len(requests) > self._service.settings.limits.batch_items:
             most = self._service.settings.limits.batch_items
@@ -74,22 +82,25 @@ class NativeConversation(Conversation):
         envelope = read_envelope(message, self._owner, "native")
         if message:
             raise Invalid(f"A message has no field {str(next(iter(message)))[:60]!r}.")
-        return Heard(message_id, call, [_typed(call, each) for each in requests], envelope, reset)
+        return Heard(message_id, call, [_typed(call, each) for each in requests], envelope, reset, follow)
 
-    async def reply(self, heard: Heard) -> bytes:
-        """All answers of one message."""
+    async def reply(self, heard: Heard, say: Say) -> bytes:
+        """All answers of one message, after what they say on their way."""
         caller = heard.envelope.caller
         if heard.reset and caller.session_id is not None:
             self._service.sessions.reset(caller.owner, caller.session_id)
         group = new_group()
-        waiting = [asyncio.ensure_future(self._one(heard, request, group)) for request in heard.requests]
+        waiting = [
+            asyncio.ensure_future(self._one(heard, request, group, self._teller(heard, index, say)))
+            for index, request in enumerate(heard.requests)
+        ]
         try:
             answers = await asyncio.gather(*waiting)
         finally:
             for task in waiting:
                 task.cancel()
         reply = {"id": heard.message_id, "answers": answers}
-        heavy = any("video" in each.get("answer", {}) or "frames" in each.get("answer", {}) for each in answers)
+        heavy = any(not HEAVY.isdisjoint(each.get("answer", ())) for each in answers)
         return await asyncio.to_thread(packb, reply) if heavy else packb(reply)
 
     def refusal(self, reason: Exception, retry_after_s: float | None) -> bytes:
@@ -99,11 +110,20 @@ class NativeConversation(Conversation):
     def closed(self) -> None:
         """Sessions outlive the connection."""
 
-    async def _one(self, heard: Heard, request: Any, group: int) -> dict[str, Any]:
+    @staticmethod
+    def _teller(heard: Heard, index: int, say: Say) -> Tell | None:
+        """Sends what a call says on its way; None where nobody asked to hear it."""
+        if not heard.follow:
+            return None
+        return lambda event: say(packb({"id": heard.message_id, "index": index, "event": event}))
+
+    async def _one(self, heard: Heard, request: Any, group: int, tell: Tell | None) -> dict[str, Any]:
         if isinstance(request, Exception):
             return {"error": _error(request)}
         try:
             envelope = heard.envelope
+            if isinstance(request, ReasonRequest):
+                request = await asyncio.to_thread(read_pointed, request, self._service.settings)
             answer = await self._service.call(
                 heard.call.name,
                 request,
@@ -111,9 +131,10 @@ class NativeConversation(Conversation):
                 envelope.timeliness,
                 continuation=envelope.continuation,
                 group=group,
+                tell=tell,
             )
-        except Refusal as refusal:
-            return {"error": _error(refusal)}
+        except (UsageError, Refusal) as reason:
+            return {"error": _error(reason)}
         return {"answer": encode_answer(answer)}
 
 

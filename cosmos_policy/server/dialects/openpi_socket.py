@@ -15,7 +15,7 @@ from cosmos_policy.server.dialects.droid_wires import all_wires
 from cosmos_policy.server.dialects.droid_wires.base import ROBOT, DroidWire, Reset, Sighting
 from cosmos_policy.server.errors import Invalid
 from cosmos_policy.server.service import Caller, Service, Timeliness
-from cosmos_policy.server.transport.websocket import Conversation, hold
+from cosmos_policy.server.transport.websocket import Conversation, Say, hold
 from cosmos_policy.types import Observation, PolicyRequest
 from cosmos_policy.wire.arrays import packb, unpackb
 from embodiments import Embodiment
@@ -69,7 +69,7 @@ class OpenPiConversation(Conversation):
         wire = next(wire for wire in all_wires() if wire.knows(message))
         return wire, wire.read(message)
 
-    async def reply(self, heard: tuple[DroidWire, Sighting | Reset]) -> bytes | str:
+    async def reply(self, heard: tuple[DroidWire, Sighting | Reset], say: Say) -> bytes | str:
         """One answer."""
         wire, what = heard
         if isinstance(what, Reset):

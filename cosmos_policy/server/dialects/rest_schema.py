@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cosmos_policy.wire.messages import Call
-from cosmos_policy.wire.readers import LARGEST_SEED, MAX_TEXT
+from cosmos_policy.wire.readers import LARGEST_SEED, MAX_MESSAGES, MAX_STOPS, MAX_TEXT
 
 _NUMBERS = {"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "array", "items": {}}]}}
 _ARRAY = {
@@ -105,6 +105,82 @@ _REQUESTS: dict[str, dict[str, Any]] = {
             "state": _STATE,
             "instruction": _TEXT,
             **_COMMON,
+        },
+    },
+}
+_SEED = {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED}
+_NUMBER = {"type": "number"}
+_FLAG = {"type": "boolean"}
+_REQUESTS |= {
+    "reason": {
+        "required": ["messages"],
+        "properties": {
+            "messages": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MAX_MESSAGES,
+                "items": {
+                    "type": "object",
+                    "required": ["role", "content"],
+                    "properties": {
+                        "role": {"type": "string", "enum": ["system", "user", "assistant"]},
+                        "content": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]},
+                    },
+                },
+            },
+            "reasoning": _FLAG,
+            "sampling": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "temperature": {"type": "number", "minimum": 0, "maximum": 100},
+                    "top_p": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+                    "top_k": {"type": "integer", "minimum": 0},
+                    "repetition_penalty": {"type": "number", "exclusiveMinimum": 0},
+                    "presence_penalty": {"type": "number", "minimum": -2, "maximum": 2},
+                    "frequency_penalty": {"type": "number", "minimum": -2, "maximum": 2},
+                },
+            },
+            "seed": _SEED,
+            "max_tokens": {"type": "integer", "minimum": 1},
+            "stop": {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": MAX_STOPS},
+            "video_fps": {"type": "number", "exclusiveMinimum": 0},
+            "all_frames": _FLAG,
+            "session_id": _COMMON["session_id"],
+        },
+    },
+    "generate": {
+        "required": ["prompt"],
+        "properties": {
+            "prompt": _TEXT,
+            "negative_prompt": _TEXT,
+            "num_frames": {"type": "integer", "minimum": 1, "maximum": 300},
+            "fps": {"type": "number", "enum": [10, 16, 24, 30]},
+            "size": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+            "aspect_ratio": {"type": "string", "enum": ["16:9", "4:3", "1:1", "3:4", "9:16"]},
+            "image": _PICTURE,
+            "video": _CLIP,
+            "condition_frames": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            "condition_from": {"type": "string", "enum": ["first", "last"]},
+            "transfer": {
+                "type": "object",
+                "required": ["videos"],
+                "additionalProperties": False,
+                "properties": {
+                    "videos": {"type": "object", "additionalProperties": _CLIP},
+                    "guidance": _NUMBER,
+                    "interval": {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2},
+                    "chunk_frames": {"type": "integer", "minimum": 1},
+                    "overlap_frames": {"type": "integer", "minimum": 1},
+                    "start_frames": {"type": "integer", "minimum": 0},
+                },
+            },
+            "sound": _FLAG,
+            "seed": _SEED,
+            "sampling": _SAMPLING,
+            "resolution_template": _FLAG,
+            "duration_template": _FLAG,
+            "session_id": _COMMON["session_id"],
         },
     },
 }

@@ -7,7 +7,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ROBOT, JOB = 0, 1
+#: Who is served first: a robot waits for its next actions, a person for an answer, a job for nobody.
+ROBOT, PERSON, JOB = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class Ticket:
 
     session: who asks; a newer ticket of the same session takes the place of a waiting one, unless both came in one
     message (`group`). captured_s: when the observation was captured, on the server's monotonic clock. deadline_s: when
-    an answer is of no more use, or None. priority: :data:`ROBOT` before :data:`JOB`. tell: for a call that follows:
-    takes what it says on its way, on the event loop; such a ticket is computed alone, and stopped when its client goes.
+    an answer is of no more use, or None. priority: :data:`ROBOT` before :data:`PERSON`, :data:`JOB` last. tell: for a
+    call that follows: takes what it says on its way, on the event loop; such a ticket is computed alone, and stopped
+    when its client goes.
     """
 
     call: str

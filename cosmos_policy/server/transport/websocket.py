@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -21,6 +22,9 @@ SMALL_BYTES = 4 * 2**20
 GOING_AWAY, TRY_AGAIN_LATER = 1001, 1013
 
 
+Say = Callable[[bytes | str], None]
+
+
 class Conversation(ABC):
     """A dialect's side of one connection."""
 
@@ -33,8 +37,8 @@ class Conversation(ABC):
         """Unpack and check one message; in a thread where it is large. Raises ``ValueError`` or :class:`Refusal`."""
 
     @abstractmethod
-    async def reply(self, heard: Any) -> bytes | str:
-        """The answer to what :meth:`read` returned."""
+    async def reply(self, heard: Any, say: Say) -> bytes | str:
+        """The answer to what :meth:`read` returned. say: takes frames that go out before it."""
 
     @abstractmethod
     def refusal(self, reason: Exception, retry_after_s: float | None) -> bytes | str:
@@ -52,7 +56,7 @@ async def hold(websocket: WebSocket, conversation: Conversation, service: Servic
         return
     await websocket.accept()
     service.count_connection(+1)
-    answers: asyncio.Queue[asyncio.Task | None] = asyncio.Queue(service.settings.limits.in_flight)
+    answers: asyncio.Queue[_Answer] = asyncio.Queue(service.settings.limits.in_flight)
     writer = asyncio.create_task(_write(websocket, answers))
     reader = asyncio.create_task(_read(websocket, conversation, answers))
     try:
@@ -66,8 +70,7 @@ async def hold(websocket: WebSocket, conversation: Conversation, service: Servic
         reader.cancel()
         writer.cancel()
         while not answers.empty():
-            if (task := answers.get_nowait()) is not None:
-                task.cancel()
+            answers.get_nowait().stop()
         await asyncio.gather(reader, writer, return_exceptions=True)
         service.count_connection(-1)
         conversation.closed()
@@ -93,14 +96,38 @@ async def _read(websocket: WebSocket, conversation: Conversation, answers: async
         except Exception:
             logger.exception("a message could not be read")
             heard = Invalid("The message could not be read.")
-        await answers.put(asyncio.create_task(_answer(conversation, heard)))
+        answer = _Answer(conversation, heard)
+        try:
+            await answers.put(answer)
+        except asyncio.CancelledError:
+            answer.stop()
+            raise
 
 
-async def _answer(conversation: Conversation, heard: Any) -> bytes | str:
+class _Answer:
+    """What one message is answered with: frames as they come, the last one at the end."""
+
+    def __init__(self, conversation: Conversation, heard: Any):
+        self._frames: asyncio.Queue[bytes | str | asyncio.Task] = asyncio.Queue()
+        self._task = asyncio.create_task(_reply(conversation, heard, self._frames.put_nowait))
+        self._task.add_done_callback(self._frames.put_nowait)
+
+    async def frames(self) -> AsyncIterator[bytes | str]:
+        """Each frame, in order."""
+        while (frame := await self._frames.get()) is not self._task:
+            yield frame
+        yield self._task.result()
+
+    def stop(self) -> None:
+        """Nobody reads it any more."""
+        self._task.cancel()
+
+
+async def _reply(conversation: Conversation, heard: Any, say: Say) -> bytes | str:
     try:
         if isinstance(heard, Exception):
             raise heard
-        return await conversation.reply(heard)
+        return await conversation.reply(heard, say)
     except (ValueError, Refusal) as error:
         return conversation.refusal(error, getattr(error, "retry_after_s", None))
     except Exception:
@@ -110,13 +137,9 @@ async def _answer(conversation: Conversation, heard: Any) -> bytes | str:
 
 async def _write(websocket: WebSocket, answers: asyncio.Queue) -> None:
     while True:
-        task = await answers.get()
+        answer = await answers.get()
         try:
-            answer = await task
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
-        if isinstance(answer, str):
-            await websocket.send_text(answer)
-        else:
-            await websocket.send_bytes(answer)
+            async for frame in answer.frames():
+                await (websocket.send_text(frame) if isinstance(frame, str) else websocket.send_bytes(frame))
+        finally:
+            answer.stop()

@@ -10,11 +10,13 @@ import hashlib
 import os
 import re
 import time
+from types import SimpleNamespace
 
 import numpy as np
 
 import embodiments
 from cosmos_policy import ActionChunk, ModelInfo, Rollout, Sampling, UsageError, WorldActionModel
+from cosmos_policy.types import Media, Reply
 
 DEFAULTS = Sampling(num_inference_steps=4, guidance_scale=1.0, flow_shift=5.0, resolution_tier=256)
 
@@ -51,6 +53,31 @@ class ScriptedModel(WorldActionModel):
             for each in requests
         ]
 
+    def follow_reason(self, request, tell):
+        """Says the last message back word by word; "wait 0.1" between two words takes that long."""
+        asked = request.messages[-1]["content"]
+        words = " ".join(map(words_of, [asked] if isinstance(asked, str) else asked))
+        follow_directions([SimpleNamespace(instruction=words)])
+        pause = float(found[1]) if (found := re.search(r"wait ([\d.]+)", words)) else 0.0
+        for word in words.split():
+            tell({"text": f"{word} ", "reasoning": ""})
+            time.sleep(pause)
+        count = len(words.split())
+        return Reply(" ".join(words.split()) + " ", None, "stop", count, count, info={"seed": request.seed})
+
+    def follow_generate(self, request, tell):
+        """A video of one colour, which the seed and the prompt choose; "wait 0.1" is the time of a step."""
+        follow_directions([SimpleNamespace(instruction=request.prompt)])
+        pause = float(found[1]) if (found := re.search(r"wait ([\d.]+)", request.prompt)) else 0.0
+        steps = request.sampling.num_inference_steps or 4
+        for step in range(steps):
+            time.sleep(pause)
+            tell({"step": step + 1, "steps": steps})
+        colour = hashlib.sha256(repr((request.prompt, request.seed)).encode()).digest()[:3]
+        frames = np.broadcast_to(np.frombuffer(colour, np.uint8), (request.num_frames or 5, 16, 32, 3)).copy()
+        sound = np.zeros((2, 48_000 * len(frames) // int(request.fps)), np.float32) if request.sound else None
+        return Media(frames, float(request.fps), sound, info={"seed": request.seed})
+
     def _chunk(self, request, images, state, video):
         follow_directions([request])
         robot = embodiments.get(request.embodiment) if isinstance(request.embodiment, str) else request.embodiment
@@ -76,6 +103,12 @@ class ScriptedModel(WorldActionModel):
                 "history": getattr(request, "history", None),
             },
         )
+
+
+def words_of(part):
+    if isinstance(part, str):
+        return part
+    return part["text"] if part["type"] == "text" else f"{part['type']} of {part[part['type']].shape}"
 
 
 def expected_rows(robot, steps, images, state, instruction, seed):
