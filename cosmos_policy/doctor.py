@@ -30,6 +30,9 @@ EXTRAS = {
     "simulation": ("physics roll-outs", ("gymnasium", "mujoco", "robosuite")),
 }
 
+#: of GPUs where flash-attn-4 beats cuDNN: Hopper (measured), Blackwell
+FLASH_CAPABILITY = (9, 0)
+
 
 def _extra(name: str) -> Finding:
     purpose, modules = EXTRAS[name]
@@ -61,6 +64,26 @@ def _gpu() -> list[Finding]:
     return findings
 
 
+def _fast_attention() -> list[Finding]:
+    """flash-attn-4: never needed, since cuDNN attends without it; missing only where a GPU would gain from it."""
+    if importlib.util.find_spec("torch") is None:
+        return []
+    import torch
+
+    subject = "fast attention [gpu]"
+    try:
+        version = metadata.version("flash-attn-4")
+    except metadata.PackageNotFoundError:
+        gains = torch.cuda.is_available() and torch.cuda.get_device_capability() >= FLASH_CAPABILITY
+        found = "flash-attn-4 is not installed: cuDNN attends, a little slower"
+        return [Finding(subject, False if gains else None, found, "pip install 'cosmos-policy[gpu]' (Linux)")]
+    missing = [module for module in ("flash_attn", "cutlass") if importlib.util.find_spec(module) is None]
+    if missing:
+        cure = "pip install --force-reinstall 'flash-attn-4[cu13]'"
+        return [Finding(subject, False, f"flash-attn-4 {version} lacks {', '.join(missing)}", cure)]
+    return [Finding(subject, True, f"flash-attn-4 {version}")]
+
+
 def _path(subject: str, works: bool, need: str) -> Finding:
     return Finding(subject, works, "yes" if works else "no", "" if works else need)
 
@@ -90,6 +113,7 @@ def examine() -> list[Finding]:
         Finding("cosmos-policy", None, f"{metadata.version('cosmos-policy')} on Python {platform.python_version()}"),
         *map(_extra, EXTRAS),
         *_gpu(),
+        *_fast_attention(),
         _rendering(),
         _hub(),
         Finding("cache", None, str(cache_folder())),

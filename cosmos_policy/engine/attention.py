@@ -50,7 +50,7 @@ class TorchAttention:
 
 @dataclass(frozen=True)
 class FlashAttention4:
-    """The package flash-attn-4 (kernels for Hopper and Blackwell), where it is installed."""
+    """The package flash-attn-4 (the extra "gpu"), where it is installed."""
 
     function: Callable
     name: str = "flash-attn-4"
@@ -70,9 +70,12 @@ def candidates() -> list[Attention]:
         TorchAttention("math", SDPBackend.MATH),
     ]
     if importlib.util.find_spec("flash_attn") and importlib.util.find_spec("flash_attn.cute"):
-        from flash_attn.cute import flash_attn_func
-
-        found.append(FlashAttention4(flash_attn_func))
+        try:
+            from flash_attn.cute import flash_attn_func
+        except Exception as error:  # a package that is half there must not stop the robot
+            logger.warning("flash-attn-4 is installed but cannot be imported, so it is not used: %r", error)
+        else:
+            found.append(FlashAttention4(flash_attn_func))
     return found
 
 

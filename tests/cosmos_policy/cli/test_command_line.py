@@ -50,4 +50,5 @@ def test_doctor_tells_the_truth_about_this_installation():
     findings = {finding["subject"]: finding for finding in json.loads(run("doctor", "--json").stdout)}
     assert findings["models in this process [model]"]["works"] is True
     assert "torch" in findings["models in this process [model]"]["found"]
+    assert "fast attention [gpu]" in findings
     assert all(finding["cure"] for finding in findings.values() if finding["works"] is False)
