@@ -41,7 +41,7 @@ class ResultStore:
         a :class:`UsageError` that names the first fact that differs.
         """
         if self.settings_path.exists():
-            earlier = self._read_settings()
+            earlier = self.read_settings()
             difference = _first_difference(earlier.get("identity", {}), run["identity"])
             if difference:
                 raise UsageError(
@@ -102,7 +102,8 @@ class ResultStore:
     def _episode_path(self, index: int) -> Path:
         return self.folder / "episodes" / f"episode_{index:06d}.json"
 
-    def _read_settings(self) -> dict[str, Any]:
+    def read_settings(self) -> dict[str, Any]:
+        """What :meth:`begin` wrote."""
         try:
             return json.loads(self.settings_path.read_text(encoding="utf-8"))
         except ValueError as error:

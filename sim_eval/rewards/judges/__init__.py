@@ -1,0 +1,19 @@
+"""Judges: did this roll-out succeed? A probability, and how often it is right on roll-outs whose end is known."""
+
+from sim_eval.rewards.judges.base import Clip, Judge
+from sim_eval.rewards.judges.confusion import Confusion, measure
+from sim_eval.rewards.judges.head import JudgeHead
+from sim_eval.rewards.judges.labelled import LabelledClip, read_labelled, split
+from sim_eval.rewards.judges.reasoner import ReasonerJudge
+
+__all__ = [
+    "Clip",
+    "Confusion",
+    "Judge",
+    "JudgeHead",
+    "LabelledClip",
+    "ReasonerJudge",
+    "measure",
+    "read_labelled",
+    "split",
+]
