@@ -2,8 +2,8 @@
 
     python -m benchmarks.judge --episodes 30 --output results/judge.json
 
-Every scene is played twice by the scripted expert: as it is, and with a gripper that never closes, so that the arm moves
-the same way and the object stays. The judge sees the first and the last frame.
+Every scene is played twice by the scripted expert: as it is, and with a gripper that never closes: the arm moves the
+same way, and the object stays. The judge sees the first and the last frame.
 """
 
 from __future__ import annotations
