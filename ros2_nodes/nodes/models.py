@@ -49,7 +49,7 @@ class RemotePolicy(PolicySource):
         super().__init__(contract, settings)
         self._settings = settings
         self._model: WorldActionModel | None = None
-        self.embodiment = self._open(connect_timeout_s=10.0)
+        self.embodiment = self._open(settings.connect_timeout_s)
 
     def _answer(self, request: PolicyRequest) -> ActionChunk:
         if self._model is None:

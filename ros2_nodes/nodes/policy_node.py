@@ -126,20 +126,19 @@ class PolicyNode(GuardedLifecycleNode):
         self._reporter.diagnose(self.now())
 
     def _come_to_rest(self) -> None:
-        """Tick by hand until the robot was told to be at rest: nobody else ticks any more."""
-        self._loop.deactivate(self.now(), "the node was deactivated")
-        until, period_s = time.monotonic() + REST_S, 1.0 / self._contract.execution.output_rate_hz
+        """Send commands until the robot was told to be at rest: no timer does it any more."""
+        now = self.now()
+        self._loop.deactivate(now, "the node was deactivated")
+        self._reporter.tell(self._loop.tick(now), now, "")
+        until = time.monotonic() + REST_S
         while True:
-            now = self.now()
-            report = self._loop.tick(now)
             self._send()
-            self._reporter.tell(report, now, "")
             if self._loop.at_rest:
                 return
             if time.monotonic() > until:
                 self.get_logger().error(f"The robot was not at rest {REST_S:g} s after deactivation.")
                 return
-            time.sleep(period_s)
+            time.sleep(1.0 / self._contract.execution.output_rate_hz)
 
     def _instruct(self, instruction: str) -> None:
         self._instruction = instruction

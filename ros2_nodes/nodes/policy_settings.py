@@ -20,6 +20,7 @@ PARAMETERS: dict[str, tuple[Any, str]] = {
     "server": ("ws://127.0.0.1:8000", "address of the model's server; not read with in_process"),
     "api_key_file": ("", "file with the server's key, where it wants one"),
     "certificate_file": ("", "authority to trust for wss, where it is no public one"),
+    "connect_timeout_s": (10.0, "how long the server may take to answer at first, loading included"),
     "in_process": (False, "run the model in this process (needs cosmos-policy[model])"),
     "checkpoint": ("", "of a model in this process: tiny, a folder or a hub id"),
     "device": ("", "of a model in this process: cpu, cuda, cuda:1; empty: CUDA where there is one"),
@@ -40,6 +41,7 @@ class PolicySettings:
     server: str
     api_key: str | None
     certificate_file: str | None
+    connect_timeout_s: float
     in_process: bool
     checkpoint: str | None
     device: str | None
@@ -70,6 +72,7 @@ def read(node: Node) -> PolicySettings:
         server=given["server"],
         api_key=_key(given["api_key_file"]),
         certificate_file=given["certificate_file"] or None,
+        connect_timeout_s=given["connect_timeout_s"],
         in_process=given["in_process"],
         checkpoint=given["checkpoint"] or None,
         device=given["device"] or None,
