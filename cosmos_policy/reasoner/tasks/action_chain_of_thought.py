@@ -1,7 +1,8 @@
 """Thinking towards an action: the path that a gripper takes in the picture, or what matters to a driver."""
 
-from cosmos_policy.reasoner.tasks.reading import Point, SaidPlace, plain_text, read_items
-from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task, TypedAnswer, Unreadable
+from cosmos_policy.reasoner.tasks.answers import Marks, Point, TypedAnswer
+from cosmos_policy.reasoner.tasks.reading import SaidPlace, plain_text, read_items
+from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task, Unreadable
 
 
 class ActionChain(TypedAnswer):
@@ -9,6 +10,9 @@ class ActionChain(TypedAnswer):
 
     points: tuple[Point, ...] = ()
     decision: str = ""
+
+    def marks(self) -> Marks:
+        return Marks(points=self.points, path=True)
 
 
 def _prompt(ask: Ask, scene: Scene) -> str:

@@ -1,7 +1,8 @@
 """What is to be seen."""
 
+from cosmos_policy.reasoner.tasks.answers import Text
 from cosmos_policy.reasoner.tasks.reading import plain_text
-from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task, Text
+from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task
 
 
 class Caption(Text):

@@ -1,7 +1,8 @@
 """Questions about the physical world that everybody knows the answer to."""
 
+from cosmos_policy.reasoner.tasks.answers import Text
 from cosmos_policy.reasoner.tasks.reading import plain_text
-from cosmos_policy.reasoner.tasks.task import Task, Text
+from cosmos_policy.reasoner.tasks.task import Task
 
 TASK = Task(
     name="common-sense",

@@ -4,8 +4,9 @@ from typing import Any
 
 from pydantic import field_validator
 
+from cosmos_policy.reasoner.tasks.answers import TypedAnswer
 from cosmos_policy.reasoner.tasks.reading import SaidModel, read_items
-from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task, TypedAnswer
+from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task
 
 
 class Subject(TypedAnswer):

@@ -1,7 +1,8 @@
 """What the robot, or the person, should do next."""
 
+from cosmos_policy.reasoner.tasks.answers import TypedAnswer
 from cosmos_policy.reasoner.tasks.reading import plain_text
-from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task, TypedAnswer
+from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task
 
 
 class NextAction(TypedAnswer):

@@ -1,7 +1,8 @@
 """Where something is: boxes in the picture's pixels; in a video, boxes with times, which make tracks."""
 
-from cosmos_policy.reasoner.tasks.reading import Box, Point, SaidPlace, read_items
-from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task, TypedAnswer, Unreadable
+from cosmos_policy.reasoner.tasks.answers import Box, Marks, Point, TypedAnswer
+from cosmos_policy.reasoner.tasks.reading import SaidPlace, read_items
+from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task, Unreadable
 
 
 class Grounding(TypedAnswer):
@@ -18,6 +19,9 @@ class Grounding(TypedAnswer):
             label: tuple(sorted((box for box in self.boxes if box.label == label), key=lambda box: box.time_s or 0.0))
             for label in labels
         }
+
+    def marks(self) -> Marks:
+        return Marks(tracks=self.tracks, points=self.points)
 
 
 def _prompt(ask: Ask, scene: Scene) -> str:

@@ -3,7 +3,8 @@
 import re
 from typing import Literal
 
-from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task, TypedAnswer, Unreadable
+from cosmos_policy.reasoner.tasks.answers import TypedAnswer
+from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task, Unreadable
 
 #: an answer's letter, and not the article that begins a sentence
 _LETTER = re.compile(r"\(?([AB])(?:[).:]|\s*(?:\n|$))")

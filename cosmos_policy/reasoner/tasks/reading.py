@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from cosmos_policy.reasoner.tasks.task import Scene, TypedAnswer, Unreadable
+from cosmos_policy.reasoner.tasks.answers import Box, Point
+from cosmos_policy.reasoner.tasks.task import Scene, Unreadable
 
 #: coordinates in the model's words go from 0 to this on each axis, whatever the picture's shape
 #: (reasoner_prompt_guide.md of NVIDIA/cosmos)
@@ -30,26 +31,6 @@ class SaidModel(BaseModel):
     """Base of what the model says: other keys than those that were asked for are passed over."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Point(TypedAnswer):
-    """A place in the picture, in its pixels from the top left corner. time_s: in a video, seconds from its start."""
-
-    x_px: float
-    y_px: float
-    label: str = ""
-    time_s: float | None = None
-
-
-class Box(TypedAnswer):
-    """A box in the picture, in its pixels: top left and bottom right corner. time_s: as of a point."""
-
-    x1_px: float
-    y1_px: float
-    x2_px: float
-    y2_px: float
-    label: str = ""
-    time_s: float | None = None
 
 
 def read_json(text: str) -> Any:

@@ -1,7 +1,8 @@
 """What is going on, and what comes of it."""
 
+from cosmos_policy.reasoner.tasks.answers import Text
 from cosmos_policy.reasoner.tasks.reading import plain_text
-from cosmos_policy.reasoner.tasks.task import Task, Text
+from cosmos_policy.reasoner.tasks.task import Task
 
 TASK = Task(
     name="situation-understanding",

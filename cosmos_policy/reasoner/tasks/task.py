@@ -7,27 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from cosmos_policy.errors import UsageError
 from cosmos_policy.reasoner.clips import Clip
+from cosmos_policy.reasoner.tasks.answers import TypedAnswer
 from cosmos_policy.types import Reply
 
 
 class Unreadable(ValueError):
     """The answer is not in the form that was asked for; the message says why, and is told to the model."""
-
-
-class TypedAnswer(BaseModel):
-    """Base of all answers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Text(TypedAnswer):
-    """An answer in plain words."""
-
-    text: str
 
 
 @dataclass(frozen=True)

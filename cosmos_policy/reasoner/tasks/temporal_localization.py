@@ -4,22 +4,18 @@ from typing import Any
 
 from pydantic import field_validator
 
+from cosmos_policy.reasoner.tasks.answers import Event, Marks, TypedAnswer
 from cosmos_policy.reasoner.tasks.reading import SaidModel, check_time, plain_text, read_items, read_time
-from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task, TypedAnswer, Unreadable
-
-
-class Event(TypedAnswer):
-    """start_s, end_s: seconds from the video's start."""
-
-    start_s: float
-    end_s: float
-    caption: str
+from cosmos_policy.reasoner.tasks.task import Ask, Scene, Task, Unreadable
 
 
 class Events(TypedAnswer):
     """In the order in which they were told."""
 
     events: tuple[Event, ...]
+
+    def marks(self) -> Marks:
+        return Marks(events=self.events)
 
 
 class _SaidEvent(SaidModel):

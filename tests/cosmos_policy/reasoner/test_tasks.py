@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from cosmos_policy.errors import UsageError
 from cosmos_policy.reasoner.tasks import find_task, tasks
+from cosmos_policy.reasoner.tasks.answers import TypedAnswer
 from cosmos_policy.reasoner.tasks.grounding_2d import Grounding
 from cosmos_policy.reasoner.tasks.reading import FULL_SCALE, read_json, read_time
 from cosmos_policy.reasoner.tasks.run import run_task
-from cosmos_policy.reasoner.tasks.task import Ask, Scene, TypedAnswer, Unreadable
+from cosmos_policy.reasoner.tasks.task import Ask, Scene, Unreadable
 from cosmos_policy.types import ReasonRequest, Reply
 from cosmos_policy.world_action_model import ModelInfo, WorldActionModel
 
