@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,13 +48,21 @@ class Recording:
     """
 
     def __init__(
-        self, source: DatasetSource, binding: Binding, embodiment: Any, episodes: tuple[int, ...], chunk_size: int
+        self,
+        source: DatasetSource,
+        binding: Binding,
+        embodiment: Any,
+        episodes: tuple[int, ...],
+        chunk_size: int,
+        windows_kept: int = WINDOWS_KEPT,
     ) -> None:
         self.binding = binding
         self.embodiment = embodiment
         self._windows = _open(source, binding, episodes, chunk_size)
         self._instants = _open(source, binding, episodes, 0)
         self._kept: dict[tuple[int, int], list[dict[str, np.ndarray]]] = {}
+        self._windows_kept = windows_kept
+        self._reading = threading.Lock()  # a decoder serves one thread at a time
         columns = [*binding.layout.table_features, "episode_index", "task_index"]
         table = self._instants.hf_dataset.select_columns(list(dict.fromkeys(columns))).with_format("numpy")[:]
         self._columns: dict[str, np.ndarray] = {name: np.asarray(values) for name, values in table.items()}
@@ -77,17 +86,20 @@ class Recording:
     def views(self, episode: int, start: int) -> list[dict[str, np.ndarray]]:
         """The views of frames start..start+chunk_size, one dict (view -> uint8 [H, W, 3]) a frame.
 
-        The last few answers are kept: a call asks for its window twice, before and after the model.
+        The last few answers are kept: a call asks for its window twice, before and after the model. Several threads
+        may ask.
         """
-        if (episode, start) not in self._kept:
-            while len(self._kept) >= WINDOWS_KEPT:  # the oldest goes
-                del self._kept[next(iter(self._kept))]
-            self._kept[episode, start] = self._read(self._windows, episode, start)
-        return self._kept[episode, start]
+        with self._reading:
+            if (episode, start) not in self._kept:
+                while len(self._kept) >= self._windows_kept:  # the oldest goes
+                    del self._kept[next(iter(self._kept))]
+                self._kept[episode, start] = self._read(self._windows, episode, start)
+            return self._kept[episode, start]
 
     def view(self, episode: int, start: int) -> dict[str, np.ndarray]:
         """The views of one frame; nothing after it is decoded."""
-        return self._read(self._instants, episode, start)[0]
+        with self._reading:
+            return self._read(self._instants, episode, start)[0]
 
     def _read(self, dataset: Any, episode: int, start: int) -> list[dict[str, np.ndarray]]:
         try:

@@ -11,7 +11,7 @@ from cosmos_policy.checkpoints import embodiment_for, resolve_checkpoint
 from cosmos_policy.datasets.binding import Binding
 from cosmos_policy.datasets.health import episode_lengths
 from cosmos_policy.datasets.opening import open_dataset
-from cosmos_policy.datasets.recording import Episode, Recording
+from cosmos_policy.datasets.recording import WINDOWS_KEPT, Episode, Recording
 from cosmos_policy.datasets.source import DatasetSource, fingerprint
 from sim_eval.metrics.actions import Metric, action_errors, path_errors
 from sim_eval.replay.calls import CALLS
@@ -41,9 +41,10 @@ class Preparation:
     notes: tuple[str, ...]
 
 
-def prepare(settings: ReplaySettings) -> Preparation:
+def prepare(settings: ReplaySettings, windows_kept: int = WINDOWS_KEPT) -> Preparation:
     """Check the settings against the dataset and the checkpoint, and plan the windows; no weight is loaded.
 
+    windows_kept: decoded windows that stay in memory.
     The dataset comes first: a checkpoint may have to be downloaded. Raises ``UsageError`` in one sentence
     (``EmbodimentError``, where statistics are missing).
     """
@@ -61,7 +62,7 @@ def prepare(settings: ReplaySettings) -> Preparation:
     recorded = episode_lengths(source.root)
     lengths = {episode: -(-recorded[episode] // binding.frame_step) for episode in episodes}
     windows = plan_windows(_strides(settings, embodiment.chunk_size), lengths, embodiment.chunk_size, settings.seed)
-    recording = Recording(source, binding, embodiment, episodes, embodiment.chunk_size)
+    recording = Recording(source, binding, embodiment, episodes, embodiment.chunk_size, windows_kept)
     first = recording.episode(episodes[0])
     instructions, spoken = _instructions(settings, recording, embodiment, episodes)
     blank = binding.blank_views

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -10,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import cosmos_policy
+from cosmos_policy.errors import UsageError
+from cosmos_policy.types import Sampling
 from cosmos_policy.world_action_model import WorldActionModel
 from sim_eval.progress import Progress
+from sim_eval.replay.batches import batches, read_ahead
 from sim_eval.replay.calls import CALLS
 from sim_eval.replay.calls.base import Scene
 from sim_eval.replay.plan import Window
@@ -23,6 +27,10 @@ from sim_eval.results.summary import summarise
 
 SUMMARY_FILE = "summary.json"
 FORMAT = 1
+#: Episodes whose states and actions are kept in memory; batches run over episodes.
+SCENES_KEPT = 64
+#: Windows of a batch whose frames are kept: this one's, and those of the one that is read meanwhile.
+WINDOWS_PER_BATCH = 2
 REPORTED_LIBRARIES = ("av", "scikit-image", "plotly")
 
 
@@ -38,13 +46,16 @@ class Outcome:
 def replay(settings: ReplaySettings, *, batch_size: int = 1, quiet: bool = False, say: Any = None) -> Outcome:
     """Replay a dataset with a checkpoint; picks up an interrupted run of the same settings in ``settings.output``.
 
-    batch_size: windows per call of the model. say: called with one sentence at a time about what a user should hear.
+    batch_size: windows, of any episodes, per call of the model. say: called with one sentence at a time about what a
+        user should hear.
     Raises ``UsageError`` before the model is loaded where the dataset does not fit, ``Failure`` where a file breaks.
     """
+    if batch_size < 1:
+        raise UsageError(f"--batch-size is {batch_size}; expected at least 1 window per call of the model.")
     say = say or (lambda sentence: None)
     store = ResultStore(settings.output)
     store.check_fresh_or_own()
-    preparation = prepare(settings)
+    preparation = prepare(settings, windows_kept=WINDOWS_PER_BATCH * batch_size)
     for warning in preparation.warnings:
         say(warning)
     how = {name: getattr(settings, name) for name in ("device", "dtype", "revision", "like")}
@@ -108,32 +119,53 @@ def _ask_all(
 ) -> None:
     done = {(record["call"], record["episode"], record["start"]) for record in store.records()}
     open_windows = [window for window in preparation.windows if window.key not in done]
-    sampling = model.sampling_for(preparation.embodiment, settings.sampling)
-    scene: Scene | None = None
+    scenes = _Scenes(preparation, model.sampling_for(preparation.embodiment, settings.sampling), store)
+
+    def read(batch: Sequence[Window]) -> tuple[list[Any], float]:
+        """The requests of a batch, and the milliseconds that each took to read."""
+        started = time.perf_counter()
+        requests = [CALLS[window.call].request(scenes.scene(window.episode), window) for window in batch]
+        return requests, 1e3 * (time.perf_counter() - started) / len(batch)
+
     with Progress("replay", "windows", len(preparation.windows), len(done), quiet) as progress:
-        for batch in _batches(open_windows, batch_size):
-            episode = batch[0].episode
-            if scene is None or scene.episode.index != episode:
+        for batch, (requests, read_ms) in read_ahead(batches(open_windows, batch_size), read):
+            for record in _ask_batch(scenes, batch, requests, read_ms, model):
+                store.append(record)
+                progress.advance(f"episode {record['episode']}, {CALLS[batch[0].call].title.lower()}")
+
+
+class _Scenes:
+    """The scenes of the episodes that are being asked about; the last few are kept. Two threads may ask."""
+
+    def __init__(self, preparation: Preparation, sampling: Sampling, store: ResultStore) -> None:
+        self._preparation, self._sampling, self._store = preparation, sampling, store
+        self._kept: dict[int, Scene] = {}
+        self._making = threading.Lock()
+
+    def scene(self, episode: int) -> Scene:
+        with self._making:
+            if episode not in self._kept:
+                while len(self._kept) >= SCENES_KEPT:  # the oldest goes
+                    del self._kept[next(iter(self._kept))]
+                preparation = self._preparation
                 scene = Scene(
                     preparation.embodiment,
                     preparation.recording,
                     preparation.recording.episode(episode),
                     preparation.instructions[episode],
-                    sampling,
-                    settings.output,
+                    self._sampling,
+                    self._store.folder,
                 )
-                store.keep_episode(episode, scene.episode.actions, scene.episode.trajectory.state_at(0))
-            for record in _ask_batch(scene, batch, model):
-                store.append(record)
-                progress.advance(f"episode {episode}, {CALLS[batch[0].call].title.lower()}")
+                self._store.keep_episode(episode, scene.episode.actions, scene.episode.trajectory.state_at(0))
+                self._kept[episode] = scene
+            return self._kept[episode]
 
 
-def _ask_batch(scene: Scene, batch: Sequence[Window], model: WorldActionModel) -> Iterator[dict[str, Any]]:
-    """The result records of windows of one call and one episode."""
+def _ask_batch(
+    scenes: _Scenes, batch: Sequence[Window], requests: Sequence[Any], read_ms: float, model: WorldActionModel
+) -> Iterator[dict[str, Any]]:
+    """The result records of windows of one call."""
     call = CALLS[batch[0].call]
-    started = time.perf_counter()
-    requests = [call.request(scene, window) for window in batch]
-    read_ms = 1e3 * (time.perf_counter() - started) / len(batch)
     answers = call.ask(model, requests)
     for window, request, answer in zip(batch, requests, answers, strict=True):
         yield {
@@ -142,21 +174,9 @@ def _ask_batch(scene: Scene, batch: Sequence[Window], model: WorldActionModel) -
             "start": window.start,
             "horizon": window.horizon,
             "seed": window.seed,
-            **call.measure(scene, window, request, answer),
+            **call.measure(scenes.scene(window.episode), window, request, answer),
             "timing_ms": {"read": read_ms, **{stage: float(value) for stage, value in answer.timing.items()}},
         }
-
-
-def _batches(windows: Sequence[Window], size: int) -> Iterator[list[Window]]:
-    """Runs of at most `size` windows of one call and one episode."""
-    batch: list[Window] = []
-    for window in windows:
-        if batch and (len(batch) == size or (window.call, window.episode) != (batch[0].call, batch[0].episode)):
-            yield batch
-            batch = []
-        batch.append(window)
-    if batch:
-        yield batch
 
 
 def _versions() -> dict[str, str]:

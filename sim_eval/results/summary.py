@@ -11,11 +11,13 @@ from sim_eval.metrics.actions import Metric, display_unit, path_errors
 from sim_eval.metrics.bootstrap import percentile_interval, resampling_unit
 from sim_eval.metrics.images import PSNR_CEILING_DB
 from sim_eval.results.records import Record, stitched, window_values
+from sim_eval.results.rounding import rounded
+from sim_eval.results.seams import smoothness
 
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 2000
 BOOTSTRAP_SEED = 0
-DIGITS = 6
+LATENCY_PERCENTILES = (90, 99)
 
 IMAGE_METRICS = (
     Metric("psnr_db", "peak signal-to-noise ratio", "dB", "image", higher_is_better=True),
@@ -55,22 +57,29 @@ def _summarise_call(name: str, records: Sequence[Record], run: Mapping[str, Any]
     if not records:
         return summary
     images = "autoencoder" in records[0]
-    metrics = IMAGE_METRICS if images else [Metric(**facts) for facts in run["metrics"]]
+    metrics = metrics_of(records, run)
     summary["timing_ms"] = _timing(records)
     summary["metrics"] = {metric.name: _summarise_metric(metric, records) for metric in metrics}
     if images:
         summary["autoencoder"] = {
-            metric.name: _rounded(np.mean([record["autoencoder"][metric.name] for record in records]))
+            metric.name: rounded(np.mean([record["autoencoder"][metric.name] for record in records]))
             for metric in IMAGE_METRICS
         }
-        summary["psnr_ceiling_db"] = _rounded(PSNR_CEILING_DB)
+        summary["psnr_ceiling_db"] = rounded(PSNR_CEILING_DB)
         summary["unreachable_actions"] = sum(record["unreachable_actions"] for record in records)
         summary["actions"] = sum(record["horizon"] for record in records)
     else:
         summary["dimensions"] = _dimensions(records, embodiment)
+    if name == "policy":
+        summary["smoothness"] = smoothness(records, embodiment)
     if run["calls"][name]["contiguous"]:
         summary["whole_path"] = whole_paths(records, embodiment)
     return summary
+
+
+def metrics_of(records: Sequence[Record], run: Mapping[str, Any]) -> Sequence[Metric]:
+    """What the records of one call measure."""
+    return IMAGE_METRICS if "autoencoder" in records[0] else [Metric(**facts) for facts in run["metrics"]]
 
 
 def _summarise_metric(metric: Metric, records: Sequence[Record]) -> dict[str, Any]:
@@ -101,23 +110,23 @@ def _figures(values: list[float], episodes: list[int]) -> dict[str, Any]:
         return {"windows": 0, "mean": None, "mean_interval": None, "median": None, "median_interval": None, "p90": None}
     return {
         "windows": len(values),
-        "mean": _rounded(np.mean(values)),
+        "mean": rounded(np.mean(values)),
         "mean_interval": _interval(values, episodes, np.mean),
-        "median": _rounded(np.median(values)),
+        "median": rounded(np.median(values)),
         "median_interval": _interval(values, episodes, np.median),
-        "p90": _rounded(np.quantile(values, 0.9)),
+        "p90": rounded(np.quantile(values, 0.9)),
     }
 
 
 def _interval(values: list[float], episodes: list[int], statistic: Any) -> list[float] | None:
     found = percentile_interval(values, episodes, statistic, CONFIDENCE, NUM_RESAMPLES, BOOTSTRAP_SEED)
-    return None if found is None else [_rounded(found.low), _rounded(found.high)]
+    return None if found is None else [rounded(found.low), rounded(found.high)]
 
 
 def _per_step(records: Sequence[Record], source: str, metric: str) -> list[float]:
     """The mean over windows at every horizon step."""
     rows = [record["errors"][source][metric] for record in records if record["errors"][source] is not None]
-    return [_rounded(value) for value in np.mean(rows, axis=0)] if rows else []
+    return [rounded(value) for value in np.mean(rows, axis=0)] if rows else []
 
 
 def _dimensions(records: Sequence[Record], embodiment: Any) -> dict[str, Any]:
@@ -126,7 +135,7 @@ def _dimensions(records: Sequence[Record], embodiment: Any) -> dict[str, Any]:
     for source in records[0]["dimension_errors"]:
         rows = [record["dimension_errors"][source] for record in records]
         there = [np.abs(row) for row in rows if row is not None]
-        errors[source] = [_rounded(value) for value in np.concatenate(there).mean(axis=0)] if there else []
+        errors[source] = [rounded(value) for value in np.concatenate(there).mean(axis=0)] if there else []
     return {
         "names": list(embodiment.action_names),
         "units": [display_unit(column.kind, column.unit)[1] for column in embodiment.columns],
@@ -145,8 +154,8 @@ def whole_paths(records: Sequence[Record], embodiment: Any) -> dict[str, dict[st
         errors = path_errors(embodiment, predicted, recorded, state)
         found[str(episode)] = {
             "actions": len(predicted),
-            "seconds": _rounded(len(predicted) / embodiment.fps),
-            **{metric.name: _rounded(np.mean(values)) for metric, values in errors.items()},
+            "seconds": rounded(len(predicted) / embodiment.fps),
+            **{metric.name: rounded(np.mean(values)) for metric, values in errors.items()},
         }
     return found
 
@@ -157,7 +166,11 @@ def _timing(records: Sequence[Record]) -> dict[str, dict[str, float]]:
         stage: [record["timing_ms"][stage] for record in records if stage in record["timing_ms"]] for stage in stages
     }
     return {
-        stage: {"median": _rounded(np.median(taken)), "p90": _rounded(np.quantile(taken, 0.9))}
+        stage: {
+            "median": rounded(np.median(taken)),
+            **{f"p{percent}": rounded(np.quantile(taken, percent / 100)) for percent in LATENCY_PERCENTILES},
+            "max": rounded(np.max(taken)),
+        }
         for stage, taken in values.items()
     }
 
@@ -179,8 +192,3 @@ def _describe_intervals(episodes: Sequence[int]) -> dict[str, Any]:
         "resampled": unit,
         "note": notes[unit],
     }
-
-
-def _rounded(value: float) -> float:
-    """Six significant digits: more than any figure here is worth, and the same text on every machine."""
-    return float(f"{float(value):.{DIGITS}g}")

@@ -6,6 +6,7 @@ from scipy.spatial.transform import Rotation
 
 import embodiments
 from sim_eval.metrics.images import PSNR_CEILING_DB
+from sim_eval.results.seams import smoothness
 
 DROID = embodiments.get("droid")
 ACTION_CALLS = ("policy", "inverse-dynamics")
@@ -149,3 +150,51 @@ def test_timings(replayed):
             values = [record["timing_ms"][stage] for record in records_of(replayed, call)]
             assert taken["median"] == pytest.approx(np.median(values), rel=1e-5)
             assert taken["p90"] == pytest.approx(np.quantile(values, 0.9), rel=1e-5)
+
+
+def test_latency_quantiles_are_of_the_windows(replayed):
+    for call, facts in replayed.summary["calls"].items():
+        for stage, shown in facts["timing_ms"].items():
+            taken = [record["timing_ms"][stage] for record in records_of(replayed, call)]
+            expected = {"median": np.median(taken), "max": max(taken)}
+            expected |= {f"p{percent}": np.percentile(taken, percent) for percent in (90, 99)}
+            assert shown == pytest.approx(expected, rel=1e-5)
+
+
+def commanded(record, source):
+    """Positions (m) that a chunk commands, by integrating poses here: T(i+1) = T(i) delta(i)."""
+    pose = np.eye(4)
+    state = np.array(record["state"]["cartesian_position"])
+    pose[:3, :3], pose[:3, 3] = Rotation.from_euler("xyz", state[3:]).as_matrix(), state[:3]
+    path = [pose @ DROID.pose_blocks[0].tool_to_model]
+    for row in np.array(record[source]):
+        step = np.eye(4)
+        step[:3, :3], step[:3, 3] = rotation(row[None, 3:9])[0].as_matrix(), row[:3]
+        path.append(path[-1] @ step)
+    return (np.array(path) @ np.linalg.inv(DROID.pose_blocks[0].tool_to_model))[:, :3, 3]
+
+
+@pytest.mark.parametrize("source", ["predicted", "recorded"])
+def test_jerk_follows_from_the_chunks_in_the_records(replayed, source):
+    shown = replayed.summary["calls"]["policy"]["smoothness"]
+    assert shown["seams"] == {}, "a stride of 20 leaves gaps between chunks of 16"
+    third = [np.diff(commanded(record, source), 3, axis=0) * DROID.fps**3 for record in records_of(replayed, "policy")]
+    jerks = [np.sqrt((one**2).sum(axis=1).mean()) for one in third]
+    figures_shown = shown["jerk"]["end_effector_jerk_m_s3"][source]
+    assert figures_shown["median"] == pytest.approx(np.median(jerks), rel=1e-4)
+    assert figures_shown["p90"] == pytest.approx(np.quantile(jerks, 0.9), rel=1e-4)
+
+
+@pytest.mark.parametrize("source", ["predicted", "recorded"])
+def test_seams_follow_from_the_chunks_in_the_records(replayed, source):
+    """The same chunks, told to be asked for every eight actions."""
+    records = [{**record, "start": record["start"] * 8 // 20} for record in records_of(replayed, "policy")]
+    shown = smoothness(records, DROID)["seams"]["end_effector_seam_mm"][source]
+    by_place = {(record["episode"], record["start"]): commanded(record, source) for record in records}
+    jumps = [
+        1000 * np.linalg.norm(by_place[episode, start + 8][1] - path[8])
+        for (episode, start), path in by_place.items()
+        if (episode, start + 8) in by_place
+    ]
+    assert shown["number"] == len(jumps) > 0
+    assert shown["median"] == pytest.approx(np.median(jumps), rel=1e-4)
