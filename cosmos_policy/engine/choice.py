@@ -26,7 +26,7 @@ def _native(folder: Path, device: torch.device, dtype: torch.dtype, fp8: bool, o
     from cosmos_policy.engine.weights import load_parts
 
     check_offload(offload, device)
-    parts = load_parts(folder, device, dtype, offloaded=offload is not None)
+    parts = load_parts(folder, device, dtype, offloaded=offload is not None, fp8=fp8)
     return NativeEngine(parts, device, dtype, fp8=fp8, offload=offload)
 
 

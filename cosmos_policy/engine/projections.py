@@ -64,16 +64,35 @@ class Projection(_Tensors):
 class Fp8Projection(_Tensors):
     """The same in 8-bit floating point: one scale for each row of the input and for each output.
 
-    projection: what is quantised; its own weights are let go.
+    weight: float8_e4m3fn [outputs, inputs]. scales: float32 [1, outputs]. dtype: of the result.
     """
 
     fp8 = True
     _carried = ("weight", "scales", "bias")
 
-    def __init__(self, projection: Projection):
-        self.widths, self.bias = projection.widths, projection.bias
+    def __init__(
+        self,
+        weight: torch.Tensor,
+        scales: torch.Tensor,
+        bias: torch.Tensor | None,
+        widths: tuple[int, ...],
+        dtype: torch.dtype,
+    ):
+        self.weight, self.scales, self.bias, self.widths, self._dtype = weight, scales, bias, widths, dtype
+
+    @classmethod
+    def quantised(cls, projection: Projection) -> Fp8Projection:
+        """`projection` in 8 bits."""
         scaled = PlainOperations().quantize(projection.weight)
-        self.weight, self.scales, self._dtype = scaled.values, scaled.scales.T.contiguous(), projection.weight.dtype
+        scales = scaled.scales.T.contiguous()
+        return cls(scaled.values, scales, projection.bias, projection.widths, projection.weight.dtype)
+
+    @classmethod
+    def stored(cls, *parts: nn.Linear) -> Fp8Projection:
+        """Linear layers whose weights are in 8 bits already, each with its ``weight_scale``, as they are."""
+        fused = Projection(*parts)
+        scales = torch.cat([part.weight_scale.expand(part.out_features) for part in parts])[None].contiguous()
+        return cls(fused.weight, scales, fused.bias, fused.widths, torch.bfloat16)
 
     def __call__(self, x: Activation) -> torch.Tensor:
         if not isinstance(x, Scaled):
@@ -113,8 +132,10 @@ class ModuleProjection:
 AnyProjection = Projection | Fp8Projection | ModuleProjection
 
 
-def fuse_linears(parts: Sequence[nn.Module]) -> Projection | ModuleProjection:
-    """`parts` as one product where they are plain linear layers, else called one by one."""
+def fuse_linears(parts: Sequence[nn.Module]) -> AnyProjection:
+    """`parts` as one product where they are linear layers, plain or in stored 8 bits, else called one by one."""
+    if all(type(part) is nn.Linear and hasattr(part, "weight_scale") for part in parts):
+        return Fp8Projection.stored(*parts)
     plain = all(type(part) is nn.Linear and part.weight.dtype.itemsize > 1 for part in parts)
     return Projection(*parts) if plain else ModuleProjection(*parts)
 

@@ -47,7 +47,7 @@ def _take_layer(layer, eps: float, fp8: bool) -> Layer:
     for name, parts in linears.items():
         projections[name] = fuse_linears(parts)
         if fp8 and isinstance(projections[name], Projection):
-            projections[name] = Fp8Projection(projections[name])
+            projections[name] = Fp8Projection.quantised(projections[name])
             for part in parts:
                 part.weight.data = part.weight.data.new_empty(0)  # one copy: the fp8 one
     heads = Heads(

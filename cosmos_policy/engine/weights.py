@@ -16,6 +16,10 @@ from transformers import AutoTokenizer
 
 from cosmos_policy.checkpoints.layout import distilled_sigmas, read_index
 from cosmos_policy.engine.layout import Grid
+from cosmos_policy.engine.stored_fp8 import is_static_fp8, load_static_fp8, read_quantization
+from cosmos_policy.errors import UsageError
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,20 +54,20 @@ class Parts:
         )
 
 
-def load_parts(folder: Path, device: torch.device, dtype: torch.dtype, offloaded: bool = False) -> Parts:
-    """Read a checkpoint folder in the published layout.
+def load_parts(
+    folder: Path, device: torch.device, dtype: torch.dtype, offloaded: bool = False, fp8: bool = False
+) -> Parts:
+    """Read a checkpoint folder in the published layout, weights straight onto the device.
 
     offloaded: read the transformer into host memory; its parts are brought to `device` as an engine wants them.
-    Official fp8 checkpoints come through diffusers' own quantisers, as their configuration says.
+    fp8: of an official fp8 checkpoint, keep the generation stream's linear layers in their 8 bits; else, and in every
+    other checkpoint, they are in `dtype`. Other quantised checkpoints come through diffusers' own quantisers; a
+    :class:`UsageError` tells which library is missing for one.
     """
     index = read_index(folder)
-    on_device = {"dtype": dtype, "device_map": {"": str(device)}}
-    in_memory = {"dtype": dtype}
     with quietly():
-        transformer = Cosmos3OmniTransformer.from_pretrained(
-            folder / "transformer", **(in_memory if offloaded else on_device)
-        )
-        vae = AutoencoderKLWan.from_pretrained(folder / "vae", **on_device)
+        transformer = _load_transformer(folder / "transformer", CPU if offloaded else device, dtype, fp8)
+        vae = AutoencoderKLWan.from_pretrained(folder / "vae", dtype=dtype, device_map={"": str(device)})
     scheduler_class = getattr(diffusers_schedulers, index["scheduler"][1])
     return Parts(
         transformer=transformer.eval().requires_grad_(False),
@@ -75,6 +79,22 @@ def load_parts(folder: Path, device: torch.device, dtype: torch.dtype, offloaded
         distilled_sigmas=distilled_sigmas(index),
         folder=folder,
     )
+
+
+def _load_transformer(folder: Path, device: torch.device, dtype: torch.dtype, fp8: bool) -> Cosmos3OmniTransformer:
+    quantization = read_quantization(folder)
+    if is_static_fp8(quantization):
+        return load_static_fp8(folder, device, dtype, keep=fp8)
+    try:
+        return Cosmos3OmniTransformer.from_pretrained(folder, dtype=dtype, device_map={"": str(device)})
+    except (ImportError, NotImplementedError) as error:
+        if quantization is None:
+            raise
+        method = quantization.get("quant_method")
+        raise UsageError(
+            f"The transformer in {folder.parent} is quantised with {method}, and a library for it is missing: "
+            f"{' '.join(str(error).split())}"
+        ) from error
 
 
 @contextmanager

@@ -115,7 +115,7 @@ def test_products_in_eight_bits(bias):
         pytest.skip("needs a GPU with 8-bit floating point products")
     linear = torch.nn.Linear(WIDTH, 1024, bias=bias, device=CUDA, dtype=torch.bfloat16)
     exact_weight, exact_bias = linear.weight.float(), 0 if linear.bias is None else linear.bias.float()
-    eight = Fp8Projection(Projection(linear))
+    eight = Fp8Projection.quantised(Projection(linear))
     x = random(TOKENS, WIDTH, dtype=torch.bfloat16)
     scaled = PlainOperations().quantize(x)
     weight = eight.weight.float() * eight.scales.T
@@ -124,6 +124,22 @@ def test_products_in_eight_bits(bias):
     for given in (x, scaled):
         apart = (eight(given).float() - exact).norm() / exact.norm()
         assert apart < 2**-7, apart
+
+
+def test_products_of_stored_eight_bits():
+    if torch.cuda.get_device_capability() < (8, 9):
+        pytest.skip("needs a GPU with 8-bit floating point products")
+    parts, meant = [], []
+    for outputs, scale in ((256, 0.01), (128, 0.3)):
+        linear = torch.nn.Linear(WIDTH, outputs, bias=False, device=CUDA)
+        linear.weight.data = random(outputs, WIDTH).to(torch.float8_e4m3fn)
+        linear.register_buffer("weight_scale", torch.tensor(scale, device=CUDA))
+        meant.append(linear.weight.float() * scale)
+        parts.append(linear)
+    scaled = PlainOperations().quantize(random(TOKENS, WIDTH, dtype=torch.bfloat16))
+    exact = (scaled.values.float() * scaled.scales) @ torch.cat(meant).T
+    apart = (Fp8Projection.stored(*parts)(scaled).float() - exact).norm() / exact.norm()
+    assert apart < 2**-7, apart
 
 
 def test_a_recording_replaces_the_calls():
