@@ -272,6 +272,7 @@ class GenerateRequest:
     sound: make the sound that goes with it, stereo at 48 kHz.
     resolution_template, duration_template: whether the sentences about size and length that the model was trained with
         are put behind the prompt (and their opposites behind the negative one).
+    max_prompt_tokens: longer prompts are refused; None takes any. None is ever cut short.
     """
 
     prompt: str
@@ -290,6 +291,7 @@ class GenerateRequest:
     sampling: Sampling = Sampling()
     resolution_template: bool = True
     duration_template: bool = True
+    max_prompt_tokens: int | None = None
 
 
 @dataclass(frozen=True)

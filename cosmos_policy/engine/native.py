@@ -27,7 +27,7 @@ from cosmos_policy.engine.solver import Schedule, Solver
 from cosmos_policy.engine.sound import SoundDecoder
 from cosmos_policy.engine.stopwatch import Stopwatch
 from cosmos_policy.engine.stream import take_layers
-from cosmos_policy.engine.text import prompt_token_ids, system_prompt_for
+from cosmos_policy.engine.text import check_prompt_length, prompt_token_ids, system_prompt_for
 from cosmos_policy.engine.text_cache import TextCache
 from cosmos_policy.engine.text_tower import TextTower
 from cosmos_policy.engine.weights import Parts
@@ -151,6 +151,7 @@ class NativeEngine:
                     memories.append(None)
                     continue
                 ids = self._token_ids(prompt, self._parts.system_prompt, system_prompt_for(request))
+                check_prompt_length(ids, request.max_prompt_tokens)
                 memories.append(self.texts.get(ids))
         return Prompts(texts, negatives)
 

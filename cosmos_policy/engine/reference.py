@@ -18,7 +18,7 @@ import torch
 from diffusers import Cosmos3OmniPipeline, CosmosActionCondition
 
 from cosmos_policy.engine.request import EngineRequest, EngineResult
-from cosmos_policy.engine.text import prompt_token_ids, system_prompt_for
+from cosmos_policy.engine.text import check_prompt_length, prompt_token_ids, system_prompt_for
 from cosmos_policy.engine.weights import Parts
 from cosmos_policy.errors import UsageError
 
@@ -48,6 +48,8 @@ class ExactPipeline(Cosmos3OmniPipeline):
         tokens = [
             prompt_token_ids(self.text_tokenizer, text, wanted, system) for text in (prompt, negative_prompt or "")
         ]
+        for ids in tokens:
+            check_prompt_length(ids, self._request.max_prompt_tokens)
         return tokens[0], tokens[1]
 
     def _prepare_action_video_conditioning(self, conditioning_clip, resolution_tier, num_frames, device, dtype):

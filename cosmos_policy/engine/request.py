@@ -38,6 +38,7 @@ class EngineRequest:
     control_guidance: how far away from what the model makes without them; 1 switches it off. control_interval: (low,
         high) timesteps between which it works; None: always.
     noise_index: how many noises of this seed were used before: the chunks of a long video each take the next.
+    max_prompt_tokens: longer prompts are refused; None takes any.
     """
 
     mode: Mode
@@ -61,6 +62,7 @@ class EngineRequest:
     control_guidance: float = 1.0
     control_interval: tuple[float, float] | None = None
     noise_index: int = 0
+    max_prompt_tokens: int | None = None
 
 
 @dataclass(frozen=True)

@@ -97,4 +97,5 @@ class Solver:
             scheduler.set_timesteps(steps, sigmas=sigmas)
         else:
             scheduler.set_timesteps(steps)
+        scheduler.set_begin_index(0)  # with many steps the first two share a timestep, and it would begin at the second
         return scheduler

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cosmos_policy.engine.request import EngineRequest
+from cosmos_policy.errors import UsageError
 
 #: What the model was told in front of every prompt (diffusers 0.42.1, pipeline_cosmos3_omni, to the character).
 SYSTEM_PROMPT_VIDEO = "You are a helpful assistant who will generate videos from a give prompt."
@@ -18,6 +21,12 @@ def system_prompt_for(request: EngineRequest) -> str:
     if request.controls is not None:
         return SYSTEM_PROMPT_TRANSFER
     return SYSTEM_PROMPT_IMAGE if request.num_frames == 1 else SYSTEM_PROMPT_VIDEO
+
+
+def check_prompt_length(token_ids: Sequence[int], most: int | None) -> None:
+    """Raise a :class:`UsageError` for a prompt that is longer than whoever asked allowed: none is ever cut short."""
+    if most is not None and len(token_ids) > most:
+        raise UsageError(f"A prompt has {len(token_ids)} tokens with its frame; at most {most} were allowed.")
 
 
 def prompt_token_ids(tokenizer, prompt: str, system_prompt: bool, system: str = SYSTEM_PROMPT_VIDEO) -> list[int]:

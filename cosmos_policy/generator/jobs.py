@@ -114,6 +114,7 @@ def make_job(request: GenerateRequest, habits: Habits, engine: str) -> Job:
         negative_prompt=negative,
         open_frames=open_frames,
         sound_frames=-(-samples // SAMPLES_PER_LATENT),
+        max_prompt_tokens=request.max_prompt_tokens,
     )
     chunks, overlap = ((base,), 0) if transfer is None else _chunks(base, transfer, size, count)
     info = {
@@ -143,6 +144,9 @@ def _check_words(request: GenerateRequest) -> None:
             raise UsageError(f"{name} is a {type(getattr(request, name)).__name__}; expected a string.")
     if not request.prompt.strip():
         raise UsageError("The prompt is empty; say what is to be generated.")
+    most = request.max_prompt_tokens
+    if most is not None and not (isinstance(most, Integral) and most >= 1):
+        raise UsageError(f"max_prompt_tokens is {most!r}; expected a whole number of tokens, 1 or more.")
     if not isinstance(request.seed, Integral) or not -(2**63) <= request.seed < 2**63:
         raise UsageError(f"seed is {request.seed!r}; expected a whole number of 64 bits.")
 

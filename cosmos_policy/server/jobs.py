@@ -7,7 +7,7 @@ import logging
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,18 +34,24 @@ class Product:
 
 @dataclass(eq=False)
 class Job:
-    """One asynchronous request. Times are Unix seconds."""
+    """One asynchronous request. Times are Unix seconds. progress: in percent."""
 
     owner: str
     description: dict[str, Any]
     identity: str = field(default_factory=lambda: f"video_{uuid.uuid4().hex}")
     status: str = "queued"
+    progress: int = 0
     created_at: float = field(default_factory=time.time)
     completed_at: float | None = None
     expires_at: float | None = None
     product: Product | None = None
     error: Refusal | None = None
     task: asyncio.Task | None = None
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Take what a generation says on its way."""
+        if "step" in event:
+            self.progress = min(99, 100 * event["step"] // event["steps"])
 
 
 class Jobs:
@@ -129,6 +135,7 @@ class Jobs:
     def _finish(self, job: Job, product: Product | None, error: Refusal | None) -> None:
         job.product, job.error = product, error
         job.status = "failed" if product is None else "completed"
+        job.progress = job.progress if product is None else 100
         job.completed_at = self._clock()
         job.expires_at = job.completed_at + self._limits.job_expiry_s
         self._expire()

@@ -1,6 +1,7 @@
-"""``/v1/videos`` and ``/v1/videos/sync``: the action modes in the form in which Cosmos 3 is served elsewhere.
+"""``/v1/videos`` and ``/v1/videos/sync``: generation and the action modes, in the form in which Cosmos 3 is served
+elsewhere.
 
-The answer is a video (MP4, H.264) of what the model expects to see; a finished job carries the action chunk too.
+The answer is a video (MP4, H.264, AAC where there is sound); a finished job of an action mode carries the chunk too.
 """
 
 from __future__ import annotations
@@ -12,29 +13,33 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
-from cosmos_policy.server.dialects.bodies import JSON, media_type, read_message
+from cosmos_policy.media import encode_media
+from cosmos_policy.server.dialects.bodies import JSON, media_type, read_message, while_connected
 from cosmos_policy.server.dialects.rest_schema import refusals
 from cosmos_policy.server.dialects.video_form import VideoRequest, read_form
 from cosmos_policy.server.errors import Invalid, TooLarge, WrongMediaType
 from cosmos_policy.server.jobs import Job, Jobs, Product
 from cosmos_policy.server.media.clips import encode_mp4
 from cosmos_policy.server.scheduling.ticket import JOB
-from cosmos_policy.server.service import Caller, Service
-from cosmos_policy.types import ActionChunk, Rollout
+from cosmos_policy.server.service import Caller, Service, Tell
+from cosmos_policy.types import ActionChunk, Media, Rollout
 from cosmos_policy.wire.messages import encode_answer
 
 MOST_FIELDS, MOST_FIELD_BYTES = 40, 4 * 2**20
 _FORM = {
     "type": "object",
-    "required": ["prompt", "input_reference", "extra_params"],
+    "required": ["prompt"],
     "properties": {
         "prompt": {"type": "string"},
         "input_reference": {
             "type": "string",
             "format": "binary",
-            "description": "picture, or video (inverse_dynamics)",
+            "description": "first frame, or video to go on from; action modes need one",
         },
-        "extra_params": {"type": "string", "description": 'JSON: {"action_mode": "policy", "domain_name": ...}'},
+        "extra_params": {"type": "string", "description": 'JSON: {"action_mode": "policy", ...}, or none'},
+        "negative_prompt": {"type": "string"},
+        "seconds": {"type": "string", "description": "in place of num_frames"},
+        "generate_sound": {"type": "boolean"},
         "size": {"type": "string", "examples": ["832x480"]},
         "num_frames": {"type": "integer"},
         "fps": {"type": "integer"},
@@ -66,15 +71,15 @@ def routes(service: Service) -> APIRouter:
         video = await _read(request, service)
         if video.mode == "inverse_dynamics":
             raise Invalid("inverse_dynamics makes no video: POST /v1/videos, whose job carries the actions.")
-        product = await _make(video, request.state.owner, service)
+        product = await while_connected(request, _make(video, request.state.owner, service))
         return Response(product.video, media_type="video/mp4")
 
     @router.post("/v1/videos", openapi_extra=_BODY)
     async def create(request: Request) -> dict[str, Any]:
         """A job that computes in its own time."""
         video, owner = await _read(request, service), request.state.owner
-        job = jobs.start(Job(owner, video.description), lambda: _make(video, owner, service))
-        return _describe(job)
+        job = Job(owner, video.description)
+        return _describe(jobs.start(job, lambda: _make(video, owner, service, job.note)))
 
     @router.get("/v1/videos", openapi_extra={"responses": refusals(400, 401, 503)})
     async def list_jobs(request: Request) -> dict[str, Any]:
@@ -138,13 +143,15 @@ async def _form(request: Request, service: Service) -> dict[str, Any]:
     return found
 
 
-async def _make(video: VideoRequest, owner: str, service: Service) -> Product:
+async def _make(video: VideoRequest, owner: str, service: Service, tell: Tell | None = None) -> Product:
     caller = Caller(owner, "openai_videos")
-    answer = await service.call(video.mode, video.request, caller, priority=JOB)
+    answer = await service.call(video.mode, video.request, caller, priority=JOB, tell=tell)
     return await asyncio.to_thread(_product, answer)
 
 
-def _product(answer: ActionChunk | Rollout) -> Product:
+def _product(answer: ActionChunk | Rollout | Media) -> Product:
+    if isinstance(answer, Media):
+        return Product(encode_media(answer, "MP4"), None)
     frames = answer.frames if isinstance(answer, Rollout) else answer.video
     clip = None if frames is None else encode_mp4(frames, 1.0 / answer.dt)
     if isinstance(answer, Rollout):
@@ -163,7 +170,7 @@ def _describe(job: Job) -> dict[str, Any]:
         "id": job.identity,
         "object": "video",
         "status": job.status,
-        "progress": 100 if job.status == "completed" else 0,
+        "progress": job.progress,
         "created_at": int(job.created_at),
         "completed_at": None if job.completed_at is None else int(job.completed_at),
         "expires_at": None if job.expires_at is None else int(job.expires_at),

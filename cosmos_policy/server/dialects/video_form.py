@@ -1,11 +1,10 @@
-"""The fields of a video request, checked one by one, as one of the typed action calls.
+"""The fields of a video request, checked one by one, as one of the typed action calls or as a generation.
 
 Every field is read or refused: a setting that would have no effect here is an error, never dropped in silence.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,28 +12,29 @@ from typing import Any
 import numpy as np
 
 from cosmos_policy.inputs import CANVASES
+from cosmos_policy.server.dialects import generation_form
 from cosmos_policy.server.dialects.bodies import parse_json, read_numbers
-from cosmos_policy.server.dialects.openai_images import GENERATOR_MISSING
+from cosmos_policy.server.dialects.form_fields import check_known, flag, number, reference, refuse_guardrails, sampling
 from cosmos_policy.server.dialects.openai_models import require_model
-from cosmos_policy.server.errors import Invalid, NotLoaded
+from cosmos_policy.server.errors import Invalid
 from cosmos_policy.server.media.clips import decode_clip
 from cosmos_policy.server.media.images import decode_image
-from cosmos_policy.server.media.references import read_local_file, read_reference
+from cosmos_policy.server.media.references import read_local_file
 from cosmos_policy.server.service import Service
 from cosmos_policy.types import (
     ForwardDynamicsRequest,
+    GenerateRequest,
     InverseDynamicsRequest,
     Observation,
     PolicyRequest,
-    Sampling,
 )
-from cosmos_policy.wire.readers import read_array, read_number, read_text, read_whole
+from cosmos_policy.wire.readers import read_array, read_text, read_whole
 
 FIELDS = (
     "prompt", "negative_prompt", "model", "size", "seconds", "num_frames", "fps", "num_inference_steps",
     "guidance_scale", "flow_shift", "seed", "max_sequence_length", "input_reference", "generate_sound", "extra_params",
 )  # fmt: skip
-EXTRA_PARAMS = (
+ACTION_PARAMS = (
     "action_mode", "domain_name", "raw_action_dim", "action_chunk_size", "action", "action_path", "state",
     "condition_frame_indexes_vision", "condition_video_keep", "use_resolution_template", "use_duration_template",
     "guardrails",
@@ -49,31 +49,30 @@ class VideoRequest:
     """mode: the call's name. request: typed. description: what the job tells about itself."""
 
     mode: str
-    request: PolicyRequest | InverseDynamicsRequest | ForwardDynamicsRequest
+    request: PolicyRequest | InverseDynamicsRequest | ForwardDynamicsRequest | GenerateRequest
     description: dict[str, Any]
 
 
 def read_form(form: Mapping[str, Any], service: Service) -> VideoRequest:
     """The typed request in a form (text fields; `input_reference`: bytes or a reference). For a thread."""
-    strangers = [str(name)[:60] for name in form if name not in FIELDS]
-    if strangers:
-        raise Invalid(f"There is no field {', '.join(map(repr, strangers[:5]))}; expected {', '.join(FIELDS)}.")
+    check_known(form, FIELDS, "There is")
     require_model(form.get("model"), service)
     prompt = read_text(form.get("prompt", ""), "prompt")
     extra = _extra_params(form.get("extra_params"))
     mode = extra.get("action_mode")
     if mode is None:
-        raise NotLoaded(GENERATOR_MISSING)
+        return _generation(form, extra, prompt, service)
+    check_known(extra, ACTION_PARAMS, "extra_params of an action mode have")
     if mode not in MODES:
         raise Invalid(f"action_mode must be one of {', '.join(MODES)}, not {str(mode)[:60]!r}.")
     _check_contract(form, extra, service)
     reader = {"policy": _policy, "inverse_dynamics": _inverse_dynamics, "forward_dynamics": _forward_dynamics}[mode]
     settings = {
         "embodiment": service.embodiment.name,
-        "seed": read_whole(_number(form.get("seed", 0), "seed"), "seed"),
-        "sampling": _sampling(form),
+        "seed": read_whole(number(form.get("seed", 0), "seed"), "seed"),
+        "sampling": sampling(form, _tier(form.get("size"))),
     }
-    request = reader(prompt, _reference(form, service), extra, settings, service)
+    request = reader(prompt, _picture(form, service), extra, settings, service)
     steps = _steps(request, service)
     _check_length(form, extra, steps)
     description = {
@@ -84,6 +83,17 @@ def read_form(form: Mapping[str, Any], service: Service) -> VideoRequest:
         "action_mode": mode,
     }
     return VideoRequest(mode, request, description)
+
+
+def _generation(form: Mapping[str, Any], extra: dict[str, Any], prompt: str, service: Service) -> VideoRequest:
+    request = generation_form.read_generation(form, extra, service)
+    description = {
+        "model": service.facts["model"]["checkpoint"],
+        "prompt": prompt,
+        "seconds": f"{generation_form.length_s(request):.3f}",
+        "size": str(form.get("size", "auto")),
+    }
+    return VideoRequest("generate", request, description)
 
 
 def _policy(prompt: str, reference: bytes, extra: dict, settings: dict, service: Service) -> PolicyRequest:
@@ -127,9 +137,6 @@ def _extra_params(text: Any) -> dict[str, Any]:
     extra = parse_json(text.encode()) if isinstance(text, str) else text
     if not isinstance(extra, dict):
         raise Invalid("extra_params must be a JSON map.")
-    strangers = [str(name)[:60] for name in extra if name not in EXTRA_PARAMS]
-    if strangers:
-        raise Invalid(f"extra_params has no {', '.join(map(repr, strangers[:5]))}; it takes {', '.join(EXTRA_PARAMS)}.")
     return extra
 
 
@@ -143,20 +150,19 @@ def _check_contract(form: Mapping[str, Any], extra: dict[str, Any], service: Ser
         )
     expectations = {
         "raw_action_dim": (extra.get("raw_action_dim"), robot.action_dim),
-        "fps": (_number(form.get("fps"), "fps"), robot.fps),
-        "max_sequence_length": (_number(form.get("max_sequence_length"), "max_sequence_length"), PROMPT_TOKENS),
+        "fps": (number(form.get("fps"), "fps"), robot.fps),
+        "max_sequence_length": (number(form.get("max_sequence_length"), "max_sequence_length"), PROMPT_TOKENS),
     }
     for name, (given, served) in expectations.items():
         if given is not None and given != served:
             raise Invalid(f"{name} is {str(given)[:40]}, but {robot.name} here has {served:g}.")
     if form.get("negative_prompt"):
         raise Invalid("negative_prompt has no effect on actions; leave it out.")
-    if _flag(form.get("generate_sound", False), "generate_sound"):
+    if flag(form.get("generate_sound", False), "generate_sound"):
         raise Invalid("generate_sound: the action modes make no sound; leave it out.")
-    if _flag(extra.get("guardrails", False), "guardrails"):
-        raise NotLoaded("guardrails are not loaded in this server; give false, or leave it out.")
+    refuse_guardrails(extra)
     for name in ("use_resolution_template", "use_duration_template"):
-        if not _flag(extra.get(name, True), name):
+        if not flag(extra.get(name, True), name):
             raise Invalid(f"{name} cannot be switched off: the prompt is written as in training.")
     if extra.get("condition_video_keep", "first") != "first":
         raise Invalid("condition_video_keep must be 'first'.")
@@ -166,7 +172,7 @@ def _check_contract(form: Mapping[str, Any], extra: dict[str, Any], service: Ser
 
 
 def _check_length(form: Mapping[str, Any], extra: dict[str, Any], steps: int) -> None:
-    frames = _number(form.get("num_frames"), "num_frames")
+    frames = number(form.get("num_frames"), "num_frames")
     if frames is not None and frames != steps + 1:
         raise Invalid(f"num_frames is {frames:g}, but {steps} actions go with {steps + 1} frames.")
     chunk = extra.get("action_chunk_size")
@@ -174,16 +180,6 @@ def _check_length(form: Mapping[str, Any], extra: dict[str, Any], steps: int) ->
         raise Invalid(f"action_chunk_size is {str(chunk)[:40]}, but the request has {steps} steps.")
     if form.get("seconds") is not None:
         raise Invalid("seconds is settled by the robot's rate and the number of frames; leave it out.")
-
-
-def _sampling(form: Mapping[str, Any]) -> Sampling:
-    steps = _number(form.get("num_inference_steps"), "num_inference_steps")
-    return Sampling(
-        num_inference_steps=None if steps is None else read_whole(steps, "num_inference_steps", 1, 2000),
-        guidance_scale=_number(form.get("guidance_scale"), "guidance_scale"),
-        flow_shift=_number(form.get("flow_shift"), "flow_shift"),
-        resolution_tier=_tier(form.get("size")),
-    )
 
 
 def _tier(size: Any) -> int | None:
@@ -197,17 +193,13 @@ def _tier(size: Any) -> int | None:
     raise Invalid(f"size {str(size)[:40]!r} is no canvas of this model; choose one of {', '.join(known)}.")
 
 
-def _reference(form: Mapping[str, Any], service: Service) -> bytes:
-    reference, security = form.get("input_reference"), service.settings.security
-    if isinstance(reference, Mapping):
-        reference = reference.get("image_url")
-    if isinstance(reference, bytes):
-        return reference
-    if not isinstance(reference, str) or not reference:
+def _picture(form: Mapping[str, Any], service: Service) -> bytes:
+    data = reference(form.get("input_reference"), "input_reference", service)
+    if not data:
         raise Invalid(
             "input_reference is missing: upload the picture (or, for inverse_dynamics, the video) to start from."
         )
-    return read_reference(reference, "input_reference", security)
+    return data
 
 
 def _actions(extra: dict[str, Any], service: Service) -> np.ndarray:
@@ -243,23 +235,3 @@ def _steps(request: Any, service: Service) -> int:
     if isinstance(request, PolicyRequest):
         return request.chunk_size or service.embodiment.chunk_size
     return len(request.frames) - 1 if isinstance(request, InverseDynamicsRequest) else len(request.actions)
-
-
-def _number(value: Any, name: str) -> float | None:
-    """Form fields are text."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            raise Invalid(f"{name} must be a number, not {value[:40]!r}.") from None
-    return value if isinstance(value, int) and not isinstance(value, bool) else read_number(value, name)
-
-
-def _flag(value: Any, name: str) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in ("true", "false", "1", "0"):
-        return value.lower() in ("true", "1")
-    raise Invalid(f"{name} must be true or false, not {str(value)[:40]!r}.")

@@ -48,3 +48,14 @@ def test_it_is_the_scheduler(steps, shift, order, native_flow, seed):
 def test_a_scheduler_that_is_not_linear_is_refused(changes):
     with pytest.raises(UsageError, match="flow without thresholding"):
         Solver(make_scheduler(**changes))
+
+
+@pytest.mark.parametrize("steps", [120, 1000])
+def test_many_steps_share_timesteps_and_are_made_all_the_same(steps):
+    schedule = Solver(make_scheduler()).schedule(steps, 10.0)
+    assert len(schedule.timesteps) == steps
+    assert schedule.timesteps[0] == schedule.timesteps[1]
+    # A constant velocity v = noise - data carries the noise to the data, however many steps there are.
+    noise, data = torch.tensor([2.0], dtype=torch.float64), torch.tensor([0.5], dtype=torch.float64)
+    last = schedule.advance(steps - 1, torch.stack([noise, *[noise - data] * steps]))
+    torch.testing.assert_close(last, data, rtol=0, atol=2e-3)

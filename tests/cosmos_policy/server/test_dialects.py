@@ -364,8 +364,6 @@ def test_the_openai_client(tiny_server, tiny):
     with pytest.raises(openai.InternalServerError, match="reasoner is not loaded") as caught:
         client.chat.completions.create(model="tiny", messages=[{"role": "user", "content": "Where is the cup?"}])
     assert caught.value.status_code == 501
-    with pytest.raises(openai.InternalServerError, match="generator is not loaded"):
-        client.images.generate(model="tiny", prompt="a robot")
     with pytest.raises(openai.NotFoundError, match="'other' is not loaded"):
         client.chat.completions.create(model="other", messages=[{"role": "user", "content": "x"}])
     seen, robot = sighting(size=SMALL), embodiments.get("droid_joint")
@@ -456,7 +454,7 @@ def test_curl_with_forms(tiny_server, tmp_path):
 
 
 BAD_FORMS = {
-    "no mode": ({"extra_params": "{}"}, 501, "generator is not loaded"),
+    "a generation's field": ({"extra_params": '{"action_mode": "policy", "controls": {}}'}, 400, "no field 'controls'"),
     "an unknown mode": ({"extra_params": '{"action_mode": "fly"}'}, 400, "action_mode must be one of"),
     "another robot": ({"extra_params": '{"action_mode": "policy", "domain_name": "av"}'}, 400, "serves droid_joint"),
     "another width": ({"extra_params": extra_params("policy").replace("8}", "10}")}, 400, "raw_action_dim is 10"),
