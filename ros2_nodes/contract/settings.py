@@ -12,14 +12,15 @@ from ros2_nodes.contract.base import NotNegative, Part, Positive
 class ExecutionSettings(Part):
     """execution_horizon: actions executed of each chunk before the next one takes over.
     prefix: whether the model is told the actions that will run while it computes (real-time chunking).
-    blend_ms: over this time a new chunk fades in; 0 follows it at once (the motion is continuous all the same).
+    blend_ms: over this time a chunk that was told nothing, or came too late for it, fades in; 0 follows it at once (the
+    motion is continuous all the same).
     max_replan_rate_hz: never ask more often. output_rate_hz: of streamed positions, poses and twists.
     inference_ms: what the first call is expected to take; afterwards it is measured.
     deadline_ms: an answer that takes longer holds the robot."""
 
     execution_horizon: Annotated[int, Field(ge=1)]
     prefix: bool = True
-    blend_ms: NotNegative = 0.0
+    blend_ms: NotNegative = 200.0
     max_replan_rate_hz: Positive = 10.0
     output_rate_hz: Positive = 100.0
     inference_ms: Positive = 300.0

@@ -74,6 +74,8 @@ class PolicyLoop:
         self._question: _Question | None = None
         self._snapshot: Snapshot | None = None
         self._motion_changed = False
+        self._last_s = 0.0
+        self._rejection: tuple[Cause, ...] = ()
 
     # What comes in ----------------------------------------------------------------------------------------------------
 
@@ -130,12 +132,14 @@ class PolicyLoop:
         """Why it holds or stands still."""
         return self._states.causes
 
-    def at_rest(self, now: Instant) -> bool:
-        """Whether nothing is commanded to move: a shutdown waits for it."""
-        return not self._executor.moves(now.steady_s)
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing was commanded to move at the last tick or command: a shutdown waits for it."""
+        return not self._executor.moves(self._last_s)
 
     def tick(self, now: Instant) -> TickReport:
         """Look and judge; call it `control_rate_hz` times a second."""
+        self._last_s = now.steady_s
         clock = self._clocks.causes(now)
         if clock:
             self._sampler.clear()
@@ -157,6 +161,7 @@ class PolicyLoop:
 
         Streamed outputs (positions, poses, twists) give one command each time; trajectories, paths and grippers only
         when they change."""
+        self._last_s = now.steady_s
         self._judge((), now)
         self._take_answer(now)
         motion = self._executor.motion
@@ -208,8 +213,6 @@ class PolicyLoop:
             self._change(self._states.stop, (*stop, *hold), now)
         elif hold:
             self._change(self._states.hold, hold, now)
-        else:
-            self._states.note_nothing()
 
     def _late(self, now_s: float) -> tuple[Cause, ...]:
         if self._question is None:
@@ -260,6 +263,8 @@ class PolicyLoop:
         self._question = _Question(request, now.steady_s, stamp_s)
         self._replanner.asked(now.steady_s)
         self._inference.ask(request)
+        if self._states.causes != self._rejection:
+            self._states.note_nothing()
         return request
 
     def _take_answer(self, now: Instant) -> None:
@@ -315,6 +320,7 @@ class PolicyLoop:
 
     def _rejected(self, request: PolicyRequest, answer: Answer, causes: tuple[Cause, ...], now: Instant) -> None:
         self._counter.add(causes)
+        self._rejection = causes
         self._events.append(ChunkRejected(answer.chunk, request, causes))
         reasons = {cause.reason for cause in causes}
         if Reason.CONTRACT_CHANGED in reasons:

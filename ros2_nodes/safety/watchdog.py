@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ros2_nodes.reasons import Cause, Reason
 
-_PERIODS = 2.0
-_JITTER = 0.25
-"""Of a period: a timer that fires a little early is still the second one."""
+_REFUSED_TICKS = 2
+_LATE_PERIODS = 2.25
+"""Two control periods, and what a timer may be late by."""
 
 
 class Watchdog:
@@ -14,29 +14,26 @@ class Watchdog:
 
     def __init__(self, period_s: float, hold_limit_s: float) -> None:
         self._period_s, self._hold_limit_s = period_s, hold_limit_s
-        self._good_s: float | None = None
         self._tick_s: float | None = None
+        self._refused_ticks = 0
         self._refusals: tuple[Cause, ...] = ()
 
     def start(self, now_s: float) -> None:
         """Begin to watch: the time before counts for nothing."""
-        self._good_s, self._tick_s, self._refusals = now_s, now_s, ()
+        self._tick_s, self._refused_ticks, self._refusals = now_s, 0, ()
 
     def ticked(self, refusals: tuple[Cause, ...], now_s: float) -> None:
         """One tick: nothing refused is a good one."""
         self._tick_s, self._refusals = now_s, refusals
-        if not refusals:
-            self._good_s = now_s
+        self._refused_ticks = self._refused_ticks + 1 if refusals else 0
 
     def causes(self, now_s: float) -> tuple[Cause, ...]:
         """What has been wrong for two control periods."""
-        patience = (_PERIODS - _JITTER) * self._period_s
-        if self._refusals and self._good_s is not None and now_s - self._good_s >= patience:
+        if self._refused_ticks >= _REFUSED_TICKS:
             return self._refusals
-        if self._tick_s is not None and now_s - self._tick_s > (_PERIODS + _JITTER) * self._period_s:
-            return (
-                Cause(Reason.TICK_LATE, f"no tick for {1e3 * (now_s - self._tick_s):.0f} ms: is the node starved?"),
-            )
+        if self._tick_s is not None and now_s - self._tick_s > _LATE_PERIODS * self._period_s:
+            silent_ms = 1e3 * (now_s - self._tick_s)
+            return (Cause(Reason.TICK_LATE, f"no tick for {silent_ms:.0f} ms: is the node starved?"),)
         return ()
 
     def held_too_long(self, since_s: float, now_s: float) -> tuple[Cause, ...]:
