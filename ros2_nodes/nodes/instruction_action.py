@@ -16,6 +16,8 @@ from ros2_nodes.nodes.reporting import Reporter
 from ros2_nodes.safety.states import SafetyState
 
 FEEDBACK_S = 0.2
+#: How long a goal waits for a robot that still comes to rest.
+START_S = 3.0
 
 
 @dataclass
@@ -25,21 +27,22 @@ class _Run:
     began_s: float
     chunks: int
     commands: int
+    started: bool = False
     told_s: float = -math.inf
 
 
 class InstructionAction:
     """One goal at a time; a new one takes the place of the old.
 
-    begin: starts the robot on an instruction, and returns "" or the reason why it cannot. end: brings it to rest, with
-    the reason. Both are called in the executor's thread.
+    begin: starts the robot on an instruction, and tells whether it could; it cannot while the robot still comes to rest
+    or is stopped by hand. end: brings it to rest, with the reason. Both are called in the executor's thread.
     """
 
     def __init__(
         self,
         node: GuardedLifecycleNode,
         reporter: Reporter,
-        begin: Callable[[str], str],
+        begin: Callable[[str], bool],
         end: Callable[[str], None],
         steady_s: Callable[[], float],
     ) -> None:
@@ -65,6 +68,8 @@ class InstructionAction:
         if run.goal.is_cancel_requested:
             self._end("the run was cancelled")
             self._finish("cancelled")
+        elif not run.started and elapsed < START_S:
+            run.started = self._begin(run.goal.request.instruction)
         elif report.state in (SafetyState.STOPPED, SafetyState.INACTIVE):
             self._finish("; ".join(str(cause) for cause in report.causes) or report.state.value)
         elif limit > 0.0 and elapsed >= limit:
@@ -98,10 +103,8 @@ class InstructionAction:
         self.interrupt("replaced")
         status = self._reporter.status
         self._run = _Run(goal, Future(), self._steady_s(), status.chunks, status.commands)
-        reason = self._begin(goal.request.instruction)
-        if reason:
-            self._run.ended.set_result(reason)
         run = self._run
+        run.started = self._begin(goal.request.instruction)
 
         async def execute(goal: Any) -> RunInstruction.Result:
             return await self._conclude(run)

@@ -28,6 +28,7 @@ from ros2_nodes.nodes.outputs import Outputs
 from ros2_nodes.nodes.reporting import Reporter
 from ros2_nodes.nodes.running import run
 from ros2_nodes.reasons import Reason
+from ros2_nodes.safety.states import SafetyState
 
 DIAGNOSTICS_S = 1.0
 #: Deceleration to rest takes a fraction of this at any sensible limits.
@@ -95,13 +96,13 @@ class PolicyNode(GuardedLifecycleNode):
         """Something in this node broke: the robot comes to rest; only a new activation goes on."""
         if self._loop is None:
             return
-        self._reporter.fault = f"{type(error).__name__}: {error}"
+        fault = f"{type(error).__name__}: {error}"
         while self._timers_of_activity:
             self.destroy_timer(self._timers_of_activity.pop())
-        self._action.interrupt(self._reporter.fault)
-        self._loop.stop(self.now(), self._reporter.fault, Reason.NODE_FAILED)
+        self._action.interrupt(fault)
+        self._loop.stop(self.now(), fault, Reason.NODE_FAILED)
         self._send()
-        self._diagnose()
+        self._reporter.tell_fault(fault, self._loop.state, self.now())
 
     def now(self) -> Instant:
         """This instant, on both clocks."""
@@ -144,12 +145,11 @@ class PolicyNode(GuardedLifecycleNode):
         self._instruction = instruction
         self._loop.instruct(instruction)
 
-    def _begin(self, instruction: str) -> str:
-        """Start on an instruction; "" or the reason why that cannot be."""
+    def _begin(self, instruction: str) -> bool:
+        """Go on with an instruction; whether the robot is under way now."""
         self._instruct(instruction)
         self._loop.start(self.now())
-        report = self._reporter.report
-        return "" if report is not None else "the node is not active"
+        return self._loop.state not in (SafetyState.STOPPED, SafetyState.INACTIVE)
 
     def _end(self, detail: str) -> None:
         self._loop.stop(self.now(), detail)

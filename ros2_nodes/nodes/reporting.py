@@ -21,6 +21,7 @@ from ros2_nodes.nodes.guarded import GuardedLifecycleNode
 from ros2_nodes.nodes.inputs import Inputs
 from ros2_nodes.nodes.outputs import Outputs
 from ros2_nodes.nodes.rates import Rates
+from ros2_nodes.reasons import Reason
 from ros2_nodes.safety.states import SafetyState
 
 WARN_AGAIN_S = 5.0
@@ -103,6 +104,14 @@ class Reporter:
         name = self._node.get_fully_qualified_name()
         self._diagnostics.publish(to_diagnostics(name, self._hardware, self.report, figures, now.stamp_s))
 
+    def tell_fault(self, fault: str, state: SafetyState, now: Instant) -> None:
+        """Something in the node broke: say so at once, and in all diagnostics from now on."""
+        self.fault = fault
+        self.status.state, self.status.reasons = state.value, [f"{Reason.NODE_FAILED.value}: {fault}"]
+        self.status.header.stamp = to_stamp(now.stamp_s)
+        self._status.publish(self.status)
+        self.diagnose(now)
+
     def rest(self) -> None:
         """No ticks for now."""
         self.report, self._last_tick_s = None, None
@@ -143,8 +152,13 @@ class Reporter:
 
     @_tell_event.register
     def _(self, event: StateChanged) -> None:
-        text = f"{event.before.value} -> {event.after.value}"
         causes = "; ".join(str(cause) for cause in event.causes)
+        text = f"{event.before.value} -> {event.after.value}" + (f": {causes}" if causes else "")
         log = self._node.get_logger()
-        tell = {SafetyState.HOLD: log.warning, SafetyState.STOPPED: log.error}.get(event.after, log.info)
-        tell(f"{text}: {causes}" if causes else text)
+        # One line each: rclpy refuses a call whose severity changes.
+        if event.after is SafetyState.STOPPED:
+            log.error(text)
+        elif event.after is SafetyState.HOLD:
+            log.warning(text)
+        else:
+            log.info(text)

@@ -89,10 +89,10 @@ class Robot(Process):
         threading.Thread(target=self._listen, daemon=True).start()
         self._answer()
 
-    def do(self, name: str, **details: Any) -> Any:
+    def do(self, ask: str, /, **details: Any) -> Any:
         """The answer to one question (see ``robot.__main__.Desk``)."""
         with self._turn:
-            self.process.stdin.write(json.dumps({"do": name, **details}) + "\n")
+            self.process.stdin.write(json.dumps({"do": ask, **details}) + "\n")
             self.process.stdin.flush()
             return self._answer()
 

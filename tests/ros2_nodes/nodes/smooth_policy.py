@@ -61,10 +61,10 @@ class SmoothPolicy(WorldActionModel):
         if mood.get("nan"):
             unified[5, 2] = np.nan
         if mood.get("far"):
-            unified[:, 0] += 2.0
+            unified[0 if request.prefix is None else len(request.prefix) :, 0] += 2.0
         if mood.get("short"):
             unified = unified[:3]
-        frame = robot.compose(observation.images)
+        frame = robot.compose(observation.images)[::8, ::8]
         return ActionChunk(
             model=robot.normalize(unified).astype(np.float32),
             unified=unified,

@@ -1,0 +1,203 @@
+"""policy_node as a real process, between a real server and the test robot: it runs, and it holds or stops."""
+
+import numpy as np
+import pytest
+from rig import CONTRACT, rig, smooth_server
+
+from ros2_nodes.contract import load_contract
+
+STOPPED_OR_HELD = ("hold", "stopped")
+
+
+@pytest.fixture(scope="module")
+def contract():
+    return load_contract(CONTRACT)
+
+
+@pytest.fixture(scope="module")
+def moods(tmp_path_factory):
+    return tmp_path_factory.mktemp("server") / "moods.json"
+
+
+@pytest.fixture(scope="module")
+def server(moods):
+    with smooth_server(moods, latency_ms=300.0) as server:
+        yield server.socket
+
+
+@pytest.fixture(scope="module")
+def active(ros, contract, server):
+    """(robot, node): an active node that has its instruction from a latched topic."""
+    deadman = {"deadman_topic": "/deadman"}
+    overrides = ["stops.deadman={topic: /deadman, max_age_ms: 500}"]
+    with rig(ros, contract, server, robot=deadman, overrides=overrides, predicted_video=True) as (robot, node):
+        robot.activate()
+        assert robot.wait_state("starting")["reasons"] == [
+            "no_instruction: there is no instruction: nothing is to be done"
+        ]
+        robot.do("instruct", text="swing the arm")
+        yield robot, node
+
+
+@pytest.fixture
+def running(active, moods):
+    """The robot, well and in motion; and nothing was ever commanded outside the limits."""
+    robot, _ = active
+    robot.do("heal")
+    moods.unlink(missing_ok=True)
+    if robot.do("status")["state"] == "stopped":
+        robot.do("emergency_stop", pressed=False)
+        robot.wait("a new start", lambda: robot.do("trigger", name="start")[0])
+    robot.wait_state("running")
+    robot.do("forget")
+    yield robot
+    assert robot.do("record")["violations"] == []
+
+
+def causes(robot, state):
+    """The reasons of the first status in this state since the mark."""
+    return next(status["reasons"] for status in robot.do("since_mark") if status["state"] == state)
+
+
+def assert_at_rest(robot):
+    robot.do("forget")
+    robot.wait("some motion was recorded", lambda: len(robot.do("record")["motion"]) > 20)
+    robot.wait("rest", lambda: np.abs(robot.do("record")["motion"][-1][2]).max() < 1e-6, 3.0)
+
+
+def test_the_arm_moves_and_every_chunk_after_the_first_continues_a_prefix(running):
+    running.wait("five chunks", lambda: len(running.do("chunks")) >= 5)
+    chunks, record = running.do("chunks"), running.do("record")
+    assert [chunk["number"] for chunk in chunks] == list(range(chunks[0]["number"], chunks[0]["number"] + len(chunks)))
+    assert all(chunk["prefix_length"] >= 4 for chunk in chunks[1:])  # 300 ms at 15 Hz
+    assert len(record["arrivals"]) >= 4
+    assert np.ptp([row[1] for row in record["motion"]], axis=0).min() > 0.02
+    frames = running.do("frames")
+    assert frames and frames[0][2] == "rgb8"
+
+
+def test_diagnostics_tell_rates_ages_and_inference(running):
+    told = running.wait("diagnostics", lambda: running.do("diagnostics"))[-1]
+    assert set(told) == {"motion", "observations", "inference"}
+    assert told["motion"]["level"] == 0 and told["motion"]["message"] == "running"
+    assert float(told["observations"]["values"]["received joint_position, Hz"]) > 0
+    assert 0 < float(told["observations"]["values"]["age wrist, ms"]) < 200
+    assert float(told["inference"]["values"]["inference, ms"]) > 300
+
+
+@pytest.mark.parametrize(
+    ("fault", "value", "reasons"),
+    [
+        ("camera_dies", "wrist", "skewed too_old"),
+        ("camera_shrinks", "exterior_1", "wrong_size"),
+        ("joints_die", True, "too_old skewed"),
+        ("joints_freeze", [], "tracking_error"),
+        ("joints_jump", 0.8, "joint_jump tracking_error"),
+        ("joints_lose", "panda_joint3", "joint_missing"),
+        ("joints_nan", True, "not_finite"),
+        ("clock_jumps", 5.0, "stamp_in_future skewed"),
+        ("clock_jumps", -5.0, "too_old skewed"),
+        ("deadman_released", True, "deadman_released"),
+        ("deadman_silent", True, "deadman_released"),
+    ],
+)
+def test_a_fault_of_the_robot_holds_within_two_ticks_of_its_discovery_and_goes_on_when_it_is_gone(
+    running, fault, value, reasons
+):
+    running.do("fault", name=fault, value=value)
+    running.wait_state("hold")
+    told = running.do("since_mark")
+    held = next(n for n, status in enumerate(told) if status["state"] == "hold")
+    known = tuple(reasons.split())
+    noticed = next(n for n, status in enumerate(told) if any(cause.startswith(known) for cause in status["reasons"]))
+    assert held - noticed <= 2
+    assert any(cause.startswith(known) for cause in told[held]["reasons"])
+    shown = running.wait(
+        "it in /diagnostics", lambda: [d for d in running.do("diagnostics") if d["motion"]["level"] == 1]
+    )
+    assert any(reason in shown[0]["motion"]["message"] for reason in known)
+    running.do("heal")
+    running.wait_state("running")
+
+
+@pytest.mark.parametrize(
+    ("mood", "state", "reason"),
+    [
+        ('{"nan": true}', "stopped", "nan in row 5"),
+        ('{"short": true}', "hold", "chunk_inconsistent"),
+        ('{"late_s": 2.5}', "hold", "inference_late"),
+    ],
+)
+def test_an_answer_that_is_garbage_or_late_holds_or_stops_with_its_reason(running, moods, mood, state, reason):
+    running.do("fault", name="none")
+    moods.write_text(mood)
+    running.wait_state(state)
+    assert any(reason in cause for cause in causes(running, state))
+    if reason != "inference_late":
+        rejected = running.wait("the refused chunk", lambda: running.do("rejected"))
+        assert any(reason in cause for causes in rejected for cause in causes)
+    moods.unlink()
+    if state == "hold":
+        running.wait_state("running")
+
+
+def test_a_chunk_far_from_the_motion_is_refused_and_the_motion_goes_on(running, moods):
+    moods.write_text('{"far": true}')
+    rejected = running.wait("the refused chunk", lambda: running.do("rejected"))
+    assert any(cause.startswith(("jump", "too_slow", "position_limit")) for cause in rejected[0]), rejected
+    moods.unlink()
+    running.wait_state("running")
+
+
+def test_the_emergency_stop_stops_until_it_is_released_and_somebody_starts_again(running):
+    running.do("emergency_stop", pressed=True)
+    running.wait_state("stopped")
+    assert causes(running, "stopped")[0].startswith("emergency_stop")
+    assert running.do("diagnostics")[-1]["motion"]["level"] == 2
+    assert_at_rest(running)
+    assert not running.do("trigger", name="start")[0]
+    running.do("emergency_stop", pressed=False)
+    running.wait("a new start", lambda: running.do("trigger", name="start")[0])
+
+
+def test_an_impossible_transition_is_refused_and_the_robot_goes_on(running):
+    assert not running.do("transition", label="configure")
+    assert not running.do("transition", label="", number=200)
+    assert running.do("lifecycle") == "active"
+    assert running.do("status")["state"] == "running"
+
+
+def test_an_instruction_runs_until_its_time_is_up(running):
+    assert running.do("run", text="wave", time_limit_s=1.5)
+    done = running.wait("the result", lambda: running.do("result")["result"])
+    assert (done["success"], done["reason"]) == (True, "time_limit")
+    assert done["duration_s"] >= 1.5 and running.do("result")["feedback"] >= 3
+    assert running.do("status")["state"] == "stopped"
+
+
+def test_an_instruction_is_replaced_cancelled_and_stopped_with_its_reason(running):
+    assert running.do("run", text="wave")
+    running.wait_state("running")
+    assert running.do("cancel") == 1
+    assert running.wait("the result", lambda: running.do("result")["result"])["reason"] == "cancelled"
+    assert_at_rest(running)
+    assert running.do("run", text="point")
+    running.wait_state("running")
+    assert running.do("status")["instruction"] == "point"
+    running.do("emergency_stop", pressed=True)
+    done = running.wait("the result", lambda: running.do("result")["result"])
+    assert not done["success"] and done["reason"].startswith("emergency_stop")
+    assert not running.do("run", text="wave", time_limit_s=-1.0)
+
+
+def test_deactivation_brings_the_arm_to_rest_and_nothing_is_sent_afterwards(running):
+    assert running.do("transition", label="deactivate")
+    assert running.do("lifecycle") == "inactive"
+    assert_at_rest(running)
+    running.do("forget")
+    running.wait("motion was recorded", lambda: len(running.do("record")["motion"]) > 50)
+    assert running.do("record")["arrivals"] == []
+    assert running.do("transition", label="cleanup")
+    assert running.do("transition", label="configure")
+    assert running.do("transition", label="activate")
+    running.wait_state("running")
