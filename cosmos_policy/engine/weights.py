@@ -66,7 +66,7 @@ def load_parts(
     """
     index = read_index(folder)
     with quietly():
-        transformer = _load_transformer(folder / "transformer", CPU if offloaded else device, dtype, fp8)
+        transformer = load_transformer(folder / "transformer", CPU if offloaded else device, dtype, fp8)
         vae = AutoencoderKLWan.from_pretrained(folder / "vae", dtype=dtype, device_map={"": str(device)})
     scheduler_class = getattr(diffusers_schedulers, index["scheduler"][1])
     return Parts(
@@ -81,7 +81,11 @@ def load_parts(
     )
 
 
-def _load_transformer(folder: Path, device: torch.device, dtype: torch.dtype, fp8: bool) -> Cosmos3OmniTransformer:
+def load_transformer(
+    folder: Path, device: torch.device, dtype: torch.dtype, fp8: bool = False
+) -> Cosmos3OmniTransformer:
+    """The transformer alone. On a CPU, weights that are in `dtype` already stay in the files' mapped pages; on a GPU,
+    and in another dtype, the host holds one tensor at a time beside the file that is read."""
     quantization = read_quantization(folder)
     if is_static_fp8(quantization):
         return load_static_fp8(folder, device, dtype, keep=fp8)
