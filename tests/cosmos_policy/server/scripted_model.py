@@ -59,11 +59,14 @@ class ScriptedModel(WorldActionModel):
         words = " ".join(map(words_of, [asked] if isinstance(asked, str) else asked))
         follow_directions([SimpleNamespace(instruction=words)])
         pause = float(found[1]) if (found := re.search(r"wait ([\d.]+)", words)) else 0.0
+        thoughts = f"They said {len(words.split())} words." if request.reasoning else None
+        if thoughts:
+            tell({"text": "", "reasoning": thoughts})
         for word in words.split():
             tell({"text": f"{word} ", "reasoning": ""})
             time.sleep(pause)
         count = len(words.split())
-        return Reply(" ".join(words.split()) + " ", None, "stop", count, count, info={"seed": request.seed})
+        return Reply(" ".join(words.split()) + " ", thoughts, "stop", count, count, info={"seed": request.seed})
 
     def follow_generate(self, request, tell):
         """A video of one colour, which the seed and the prompt choose; "wait 0.1" is the time of a step."""
