@@ -9,9 +9,11 @@ from typing import Any
 
 from cosmos_policy.errors import UsageError
 
-PIPELINE_CLASS = "Cosmos3OmniPipeline"
-#: file -> the pipeline that it names; few-step checkpoints are published for diffusers' modular pipeline
-INDEXES = {"modular_model_index.json": "Cosmos3DistilledModularPipeline", "model_index.json": PIPELINE_CLASS}
+#: file -> the pipelines that it may name; few-step checkpoints are published for diffusers' modular pipeline
+INDEXES = {
+    "model_index.json": ("Cosmos3OmniPipeline",),
+    "modular_model_index.json": ("Cosmos3DistilledModularPipeline", "Cosmos3OmniModularPipeline"),
+}
 WEIGHT_ENDINGS = (".safetensors", ".bin")
 #: Files up to this size are fingerprinted whole; of larger ones the first and last such part.
 FINGERPRINT_BYTES = 1 << 20
@@ -29,8 +31,8 @@ def missing_parts(folder: Path) -> list[str]:
         except ValueError:
             missing.append(f"a readable {index.name} (this one is no JSON)")
         else:
-            if name != INDEXES[index.name]:
-                missing.append(f"a {index.name} of {INDEXES[index.name]} (this one is of {name})")
+            if name not in INDEXES[index.name]:
+                missing.append(f"a {index.name} of {' or '.join(INDEXES[index.name])} (this one is of {name})")
     for part in ("transformer", "vae"):
         if not (folder / part / "config.json").is_file():
             missing.append(f"{part}/config.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,7 +69,8 @@ def load_parts(
     with quietly():
         transformer = load_transformer(folder / "transformer", CPU if offloaded else device, dtype, fp8)
         vae = AutoencoderKLWan.from_pretrained(folder / "vae", dtype=dtype, device_map={"": str(device)})
-    scheduler_class = getattr(diffusers_schedulers, index["scheduler"][1])
+    scheduler_config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+    scheduler_class = getattr(diffusers_schedulers, scheduler_config["_class_name"])
     return Parts(
         transformer=transformer.eval().requires_grad_(False),
         vae=vae.eval().requires_grad_(False),

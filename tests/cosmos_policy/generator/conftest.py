@@ -1,10 +1,15 @@
 """diffusers' pipelines on tiny's folder, and the latents that our engine decodes."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from cosmos_policy.checkpoints import resolve_checkpoint
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

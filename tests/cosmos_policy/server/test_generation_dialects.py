@@ -15,7 +15,7 @@ import openai
 import pytest
 from PIL import Image
 
-from cosmos_policy.media import encode_media
+from cosmos_policy.media import encode_media, settings_of
 from cosmos_policy.server.media.clips import decode_clip, encode_mp4
 from cosmos_policy.server.media.images import encode_png
 from cosmos_policy.server.settings import Limits
@@ -33,12 +33,15 @@ def client(tiny_server):
 
 
 def assert_same_video(data, media):
-    """As :func:`assert_same_frames`, through the same encoder."""
+    """As :func:`assert_same_frames`, through the same encoder; and the file tells the same settings."""
+    with av.open(io.BytesIO(data)) as container:
+        told = json.loads(container.metadata["comment"])
+    assert {name: told[name] for name in media.info} == settings_of(media)
     assert_same_frames(*(decode_clip(each, "x", Limits()) for each in (data, encode_media(media, "MP4"))))
 
 
 def assert_same_frames(got, expected):
-    """Two processes may round a level apart, which a codec spreads; another seed or prompt is 20 levels away."""
+    """Two processes may round a level apart, which a codec spreads; another seed or picture is 20 levels away."""
     assert got.shape == expected.shape
     assert np.abs(got.astype(int) - expected).mean() < 2
 
