@@ -90,22 +90,28 @@ class LocalModel(WorldActionModel):
         batch_sizes: Sequence[int] = (1,),
         sampling: Sampling | None = None,
         chunk_size: int | None = None,
+        instructions: Sequence[str] = (),
     ) -> float:
         """Run made-up requests until every kernel they need is chosen, compiled and recorded; returns the seconds.
 
         embodiment: the robot that will ask. calls: of ``EXAMPLES``. batch_sizes: requests at once. sampling,
-        chunk_size: as in the requests that will come.
+        chunk_size: as in the requests that will come. instructions: those that will be asked, where they are known:
+        they are read now, and their steps recorded; the first call with any other reads it, and compiles nothing.
         """
         unknown = [call for call in calls if call not in EXAMPLES]
         if unknown:
             raise UsageError(f"warm_up knows the calls {', '.join(EXAMPLES)}, not {', '.join(unknown)}.")
+        if isinstance(instructions, str):
+            raise UsageError("warm_up's instructions are a list of sentences, not one string.")
         started_s = time.perf_counter()
         robot = self.embodiment_for(embodiment)
         for call in calls:
             for size in batch_sizes:
                 made = [EXAMPLES[call](robot, seed, sampling or Sampling(), chunk_size) for seed in range(size)]
-                for _ in range(WARM_UP_ROUNDS):
-                    self._run(CALLS[call], made)
+                told = [[replace(one, instruction=instruction) for one in made] for instruction in instructions]
+                for requests in told or [made]:
+                    for _ in range(WARM_UP_ROUNDS):
+                        self._run(CALLS[call], requests)
         return time.perf_counter() - started_s
 
     @property
