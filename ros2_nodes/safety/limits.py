@@ -83,17 +83,22 @@ class Limits:
 
     def clamp(self, positions: np.ndarray, margin: np.ndarray | float = 0.0) -> np.ndarray:
         """Positions [..., N] within the limits, or within `margin` of them where there is room."""
-        middle = np.where(np.isfinite(self.lower + self.upper), 0.5 * (self.lower + self.upper), 0.0)
-        low = np.where(np.isfinite(self.lower), np.minimum(self.lower + margin, middle), self.lower)
-        high = np.where(np.isfinite(self.upper), np.maximum(self.upper - margin, middle), self.upper)
+        bounded = np.isfinite(self.lower) & np.isfinite(self.upper)
+        middle = 0.5 * (np.where(bounded, self.lower, 0.0) + np.where(bounded, self.upper, 0.0))
+        low = np.where(bounded, np.minimum(self.lower + margin, middle), self.lower)
+        high = np.where(bounded, np.maximum(self.upper - margin, middle), self.upper)
         return np.clip(positions, low, high)
 
-    def overshoot(self, positions: np.ndarray) -> np.ndarray:
-        """By how much positions [P, N] leave the limits, per axis, [N]; 0 within."""
+    def overshoot(self, positions: np.ndarray, inset: np.ndarray | float = 0.0) -> np.ndarray:
+        """By how much positions [P, N] leave the limits, or come nearer to them than `inset`, per axis, [N]; else 0."""
         if len(positions) == 0:
             return np.zeros(self.num_axes)
-        beyond = np.maximum(self.lower - positions, positions - self.upper).max(axis=0)
+        beyond = np.maximum(self.lower - positions, positions - self.upper).max(axis=0) + inset
         return np.where(beyond > _POSITION_TOLERANCE, beyond, 0.0)
+
+    def room(self, position: np.ndarray) -> np.ndarray:
+        """How far a position [N] is within the limits, per axis; infinite where an axis has none."""
+        return np.minimum(position - self.lower, self.upper - position)
 
     def scaled(self, share: float) -> Limits:
         """The same with velocity, acceleration and jerk times `share`."""

@@ -24,6 +24,8 @@ _AIM = 0.95
 """A motion is slowed to this share of its limits, so that the next one can follow it and it can be braked."""
 _BETWEEN_SAMPLES = 0.99
 """What a motion may use of its limits at the samples: between them it may use a little more."""
+_INSET = 1e-3
+"""Rad or m that samples keep off limits of position, or less where the robot stands nearer: as above."""
 _TRIES = 16
 _SMALLEST_SLOWING = 1.05
 _SHORTEST_BRAKING_S = 0.05
@@ -136,12 +138,13 @@ class SafetyFilter:
     def _inside(self, knots: Knots, start: Start, now_s: float, slowdown: float) -> Path | Cause:
         """The path whose curve, not only its knots, stays within the positions' limits: knots keep off by a margin."""
         margin = np.zeros(self.limits.num_axes)
+        inset = np.clip(self.limits.room(start.position), 0.0, _INSET)
         for _ in range(_TRIES):
             path = _path(knots, self.limits.clamp(knots.positions, margin), start, now_s, slowdown)
-            beyond = self.limits.overshoot(path.evaluate(_samples(path, path.start_s, path.end_s), 0))
+            beyond = self.limits.overshoot(path.evaluate(_samples(path, path.start_s, path.end_s), 0), inset)
             if not beyond.any():
                 return path
-            margin += 1.2 * beyond + np.where(beyond > 0.0, 1e-6, 0.0)
+            margin += 1.2 * beyond + np.where(beyond > 0.0, _INSET, 0.0)
         axis = int(beyond.argmax())
         detail = f"{self.limits.names[axis]} would leave its limits by {beyond[axis]:.3f} between two actions"
         return Cause(Reason.POSITION_LIMIT, detail)
