@@ -163,9 +163,9 @@ class LocalModel(WorldActionModel):
     def _reasoner(self) -> Reasoner:
         """Built at the first question: who never asks one needs no memory for the vision encoder."""
         if self._reasoner_made is None:
-            from cosmos_policy.reasoner.reasoner import Reasoner
+            from cosmos_policy.reasoner.reasoner import load_reasoner
 
-            self._reasoner_made = Reasoner(self._checkpoint.folder, self._engine.transformer, self._engine.device)
+            self._reasoner_made = load_reasoner(self._checkpoint.folder, self._engine.transformer, self._engine.device)
         return self._reasoner_made
 
     def _sign(self, reply: Reply) -> Reply:
