@@ -38,14 +38,7 @@ def load_network(folder: Path, transformer: nn.Module, device: torch.device, dty
             f"{folder} has no reasoner: it lacks {' and '.join(missing)}. The published checkpoints have them beside "
             "model_index.json; a checkpoint without them generates and acts, but does not answer in words."
         )
-    config = AutoConfig.from_pretrained(folder)
-    with init_empty_weights(include_buffers=False):
-        network = AutoModelForImageTextToText.from_config(config, dtype=dtype)
-    for module in network.modules():
-        for key, buffer in module.named_buffers(recurse=False):
-            setattr(module, key, buffer.to(device))
-    names = {renamed: name for name, renamed in _renamed(network, [name for name, _ in transformer.named_parameters()])}
-    _share(network, transformer, names)
+    network = share_network(AutoConfig.from_pretrained(folder), transformer, device, dtype)
     _read(network, folder, device, dtype)
     empty = [name for name, parameter in network.named_parameters() if parameter.is_meta]
     if empty:
@@ -53,6 +46,18 @@ def load_network(folder: Path, transformer: nn.Module, device: torch.device, dty
             f"{folder} does not hold all weights of its reasoner: {', '.join(empty[:3])} and others are missing "
             f"({len(empty)} in all)."
         )
+    return network
+
+
+def share_network(config: Any, transformer: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """The network of a transformers `config` on the transformer's language parameters; all others are on "meta"."""
+    with init_empty_weights(include_buffers=False):
+        network = AutoModelForImageTextToText.from_config(config, dtype=dtype)
+    for module in network.modules():
+        for key, buffer in module.named_buffers(recurse=False):
+            setattr(module, key, buffer.to(device))
+    names = {renamed: name for name, renamed in _renamed(network, [name for name, _ in transformer.named_parameters()])}
+    _share(network, transformer, names)
     return network.eval().requires_grad_(False)
 
 

@@ -34,14 +34,11 @@ class Prompt:
 
 
 class Prompter:
-    """The processor of a checkpoint folder."""
+    """Turns conversations into inputs. processor: transformers', of the checkpoint."""
 
-    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype):
-        self._processor = AutoProcessor.from_pretrained(folder)
-        self._device, self._dtype = device, dtype
-        self.tokenizer = self._processor.tokenizer
-        if not getattr(self._processor, "chat_template", None):
-            raise UsageError(f"{folder} has no chat template: expected chat_template.jinja beside its tokenizer.")
+    def __init__(self, processor: Any, device: torch.device, dtype: torch.dtype):
+        self._processor, self._device, self._dtype = processor, device, dtype
+        self.tokenizer = processor.tokenizer
 
     def prompt(self, turns: Sequence[Turn], reasoning: bool) -> Prompt:
         """turns: of a conversation that ends with the user's. reasoning: ask for the thoughts first."""
@@ -71,6 +68,14 @@ class Prompter:
 
     def _placed(self, value: torch.Tensor) -> torch.Tensor:
         return value.to(self._device, self._dtype if value.is_floating_point() else value.dtype)
+
+
+def load_processor(folder: Path) -> Any:
+    """transformers' processor of a checkpoint folder; a :class:`UsageError` where it has no chat template."""
+    processor = AutoProcessor.from_pretrained(folder)
+    if not getattr(processor, "chat_template", None):
+        raise UsageError(f"{folder} has no chat template: expected chat_template.jinja beside its tokenizer.")
+    return processor
 
 
 def _as_template(turns: Sequence[Turn], reasoning: bool) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from cosmos_policy.reasoner.choosing import first_tokens, weigh
 from cosmos_policy.reasoner.clips import VIDEO_FPS, Looking
 from cosmos_policy.reasoner.conversation import Reader, Turn, read_conversation
 from cosmos_policy.reasoner.network import load_network
-from cosmos_policy.reasoner.prompt import Prompt, Prompter
+from cosmos_policy.reasoner.prompt import Prompt, Prompter, load_processor
 from cosmos_policy.reasoner.rows import Rows, room_for
 from cosmos_policy.reasoner.sampling import Drawing, draw, sampling_for
 from cosmos_policy.reasoner.sources import read_source
@@ -29,7 +29,7 @@ from cosmos_policy.types import ReasonRequest, Reply, ReplyDelta
 
 #: answers that are written at once; more wait for a row
 MOST_ROWS = 16
-KEPT_GRAPHS = 4
+KEPT_GRAPHS = 1
 
 
 @dataclass(eq=False)
@@ -59,24 +59,19 @@ class _Answer:
 
 
 class Reasoner:
-    """transformers' network of a checkpoint, on the language weights of a generator that is loaded.
+    """Answers conversations. network: transformers', on the language weights of a generator (:mod:`.network`).
 
-    folder: the checkpoint's. transformer: diffusers' network in it, loaded. device: where to compute; language weights
+    prompter: the checkpoint's processor. ends: the tokens that end a turn. device: where to compute; language weights
     that wait elsewhere come over layer by layer, in every step.
     """
 
-    def __init__(self, folder: Path, transformer: nn.Module, device: torch.device):
-        dtype = transformer.embed_tokens.weight.dtype
-        self.device = device
-        self.network = load_network(folder, transformer, device, dtype)
-        self.name = f"transformers {type(self.network).__name__}, language weights shared with the engine"
-        self._borrows = borrow_weights(self.network, device)
+    def __init__(self, network: nn.Module, prompter: Prompter, ends: frozenset[int], device: torch.device):
+        self.network, self.prompter, self.device = network, prompter, device
+        self.name = f"transformers {type(network).__name__}, language weights shared with the engine"
+        self._borrows = borrow_weights(network, device)
         if self._borrows:
             self.name += ", brought over layer by layer"
-        self.prompter = Prompter(folder, device, dtype)
-        self._ends = _end_tokens(folder, self.network.config, self.prompter.tokenizer)
-        self._context = self.network.config.get_text_config().max_position_embeddings
-        self._graphs = Graphs(device, KEPT_GRAPHS)
+        self._ends, self._context = ends, network.config.get_text_config().max_position_embeddings
 
     def answer(self, requests: Sequence[ReasonRequest], read: Reader = read_source) -> list[Reply]:
         """Replies, in order; each is the one that its request gets alone. read: what messages may point to."""
@@ -93,26 +88,25 @@ class Reasoner:
         waiting = deque(self._read(number, request, read) for number, request in enumerate(requests))
         free = list(range(min(MOST_ROWS, len(waiting))))[::-1]
         rows: Rows | None = None
+        # Graphs keep the rows that they were recorded with: neither outlives the answers.
+        graphs = Graphs(self.device, KEPT_GRAPHS)
         active: dict[int, _Answer] = {}
         while waiting or active:
             while waiting and free:
                 answer = waiting.popleft()
-                with torch.inference_mode():
-                    cache, logits = self._read_prompt(answer)
-                    if answer.choices:
-                        yield answer.number, self._chosen(answer, logits[0])
-                        continue
-                    tokens = draw(logits, [answer.drawing]).tolist()
-                yield from self._note(answer, tokens[0])
+                cache, logits = self._read_prompt(answer)
+                if answer.choices:
+                    yield answer.number, self._chosen(answer, logits[0])
+                    continue
+                yield from self._note(answer, draw(logits, [answer.drawing]).item())
                 if answer.ended is None:
                     row = free.pop()
                     active[row] = answer
                     rows = self._seat(rows, len(free) + len(active), row, answer, cache)
             if not active:
                 continue
-            with torch.inference_mode():
-                rows, logits = self._step(rows, active)
-                tokens = draw(logits[list(active)], [answer.drawing for answer in active.values()]).tolist()
+            rows, logits = self._step(rows, active, graphs)
+            tokens = draw(logits[list(active)], [answer.drawing for answer in active.values()]).tolist()
             for (row, answer), token in zip(list(active.items()), tokens, strict=True):
                 yield from self._note(answer, token)
                 if answer.ended is not None:
@@ -144,6 +138,7 @@ class Reasoner:
             choices=tuple(first_tokens(self.prompter.tokenizer, request.choices)),
         )
 
+    @torch.inference_mode()
     def _read_prompt(self, answer: _Answer) -> tuple[DynamicCache, torch.Tensor]:
         """The prompt's keys and values, and the logits [1, vocabulary] of the first token."""
         answer.started_s = time.perf_counter()
@@ -163,6 +158,7 @@ class Reasoner:
         result = network(**inputs, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return cache, result.logits[:, -1]
 
+    @torch.inference_mode()
     def _seat(self, rows: Rows | None, count: int, row: int, answer: _Answer, cache: DynamicCache) -> Rows:
         """`rows` with the answer's prompt in them; made or made longer where there is no room."""
         needed = room_for(answer.place + 1)
@@ -173,7 +169,8 @@ class Reasoner:
         rows.take(row, cache)
         return rows
 
-    def _step(self, rows: Rows, active: dict[int, _Answer]) -> tuple[Rows, torch.Tensor]:
+    @torch.inference_mode()
+    def _step(self, rows: Rows, active: dict[int, _Answer], graphs: Graphs) -> tuple[Rows, torch.Tensor]:
         """One more token of every answer: logits [rows, vocabulary]."""
         longest = max(answer.place for answer in active.values()) + 1
         if longest > rows.length:
@@ -195,7 +192,7 @@ class Reasoner:
             return self.network.lm_head(hidden)[:, 0]
 
         state = state.to(self.device)
-        return rows, compute(state) if self._borrows else self._graphs.run(rows, compute, state)
+        return rows, compute(state) if self._borrows else graphs.run(rows, compute, state)
 
     def _note(self, answer: _Answer, token: int) -> Iterator[tuple[int, ReplyDelta | Reply]]:
         """Take one drawn token: yields what it adds to the words, and the reply where it was the last."""
@@ -246,6 +243,14 @@ class Reasoner:
             timing={**timing, "total": sum(timing.values())},
             info={**answer.info, "engine": self.name},
         )
+
+
+def load_reasoner(folder: Path, transformer: nn.Module, device: torch.device) -> Reasoner:
+    """The reasoner of a checkpoint folder. transformer: diffusers' network in it, loaded."""
+    dtype = transformer.embed_tokens.weight.dtype
+    network = load_network(folder, transformer, device, dtype)
+    prompter = Prompter(load_processor(folder), device, dtype)
+    return Reasoner(network, prompter, _end_tokens(folder, network.config, prompter.tokenizer), device)
 
 
 def _end_tokens(folder: Path, config: Any, tokenizer: Any) -> frozenset[int]:

@@ -14,6 +14,8 @@ from cosmos_policy.types import ReasonSampling
 #: reasoner_prompt_guide.md of NVIDIA/cosmos: without reasoning, and with
 PLAIN = ReasonSampling(0.7, 0.8, 20, 1.0, 1.5, 0.0)
 REASONING = ReasonSampling(0.6, 0.95, 20, 1.0, 0.0, 0.0)
+#: more than top_k tokens are looked at, as several may share the last place's probability
+SPARE = 64
 
 
 def sampling_for(reasoning: bool, sampling: ReasonSampling) -> ReasonSampling:
@@ -41,6 +43,10 @@ class Drawing:
         self.in_prompt = torch.zeros(self.vocabulary, dtype=torch.bool, device=device)
         self.in_prompt[self.prompt_ids] = True
 
+    def noise(self) -> torch.Tensor:
+        """float32 [vocabulary], exponential variates: each call the next."""
+        return torch.empty_like(self.counts).exponential_(1, generator=self.generator)
+
     @property
     def counts_tokens(self) -> bool:
         """Whether what was said changes what will be."""
@@ -48,42 +54,48 @@ class Drawing:
         return bool(chosen.repetition_penalty != 1 or chosen.presence_penalty or chosen.frequency_penalty)
 
 
+@torch.inference_mode()
 def draw(logits: torch.Tensor, drawings: Sequence[Drawing]) -> torch.Tensor:
     """The next token of each answer, int64 [rows]. logits: [rows, vocabulary]. Counts them in `drawings`."""
-    scores = logits.float()
-    penalized = [row for row, drawing in enumerate(drawings) if drawing.counts_tokens]
-    for row in penalized:
-        scores[row] = _penalized(scores[row], drawings[row])
-    chosen = torch.empty(len(scores), dtype=torch.long, device=scores.device)
+    chosen = torch.empty(len(logits), dtype=torch.long, device=logits.device)
     groups: dict[ReasonSampling, list[int]] = {}
     for row, drawing in enumerate(drawings):
         groups.setdefault(drawing.settings, []).append(row)
     for settings, rows in groups.items():
-        mine = scores if len(rows) == len(scores) else scores[rows]
-        chosen[rows] = _pick(mine, settings, [drawings[row] for row in rows])
-    for row in penalized:
-        drawings[row].counts[chosen[row]] += 1
+        mine = [drawings[row] for row in rows]
+        scores = (logits if len(rows) == len(logits) else logits[rows]).float()
+        if mine[0].counts_tokens:
+            scores = _penalized(scores, settings, mine)
+        chosen[rows] = _pick(scores, settings, mine)
+    for row, drawing in enumerate(drawings):
+        if drawing.counts_tokens:
+            drawing.counts[chosen[row]] += 1
     return chosen
 
 
 def _pick(scores: torch.Tensor, settings: ReasonSampling, drawings: Sequence[Drawing]) -> torch.Tensor:
     if settings.temperature == 0:
         return scores.argmax(-1)
+    places = None
+    if settings.top_k and settings.top_k + SPARE < scores.shape[-1]:
+        # What is beyond the most likely few is never drawn: the warpers need not sort the whole vocabulary.
+        scores, places = scores.topk(settings.top_k + SPARE, dim=-1)
     likely = torch.softmax(_warpers(settings)(None, scores), dim=-1)
     # torch.multinomial of one sample: the largest quotient of a probability and an exponential variate
-    noise = torch.empty_like(likely)
-    for row, drawing in zip(noise, drawings, strict=True):
-        row.exponential_(1, generator=drawing.generator)
-    return (likely / noise).argmax(-1)
+    noise = torch.stack([drawing.noise() for drawing in drawings])
+    if places is None:
+        return (likely / noise).argmax(-1)
+    best = (likely / noise.gather(-1, places)).argmax(-1, keepdim=True)
+    return places.gather(-1, best)[:, 0]
 
 
-def _penalized(scores: torch.Tensor, drawing: Drawing) -> torch.Tensor:
-    settings, said = drawing.settings, drawing.counts > 0
+def _penalized(scores: torch.Tensor, settings: ReasonSampling, drawings: Sequence[Drawing]) -> torch.Tensor:
+    counts = torch.stack([drawing.counts for drawing in drawings])
     factor = settings.repetition_penalty
     if factor != 1:
-        known = said | drawing.in_prompt
+        known = (counts > 0) | torch.stack([drawing.in_prompt for drawing in drawings])
         scores = torch.where(known, torch.where(scores < 0, scores * factor, scores / factor), scores)
-    return scores - settings.presence_penalty * said - settings.frequency_penalty * drawing.counts
+    return scores - settings.presence_penalty * (counts > 0) - settings.frequency_penalty * counts
 
 
 @lru_cache(maxsize=64)

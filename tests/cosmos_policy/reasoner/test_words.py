@@ -29,19 +29,19 @@ def show(picture) -> dict:
 
 def tokens_of(reasoner, request) -> list[int]:
     """The tokens that the reasoner draws for one request."""
-    drawn = []
+    drawn: list[int] = []
     answer = reasoner._read(0, request, module.read_source)
-    with torch.inference_mode():
-        cache, logits = reasoner._read_prompt(answer)
-        token = int(module.draw(logits, [answer.drawing]))
-        rows = reasoner._seat(None, 1, 0, answer, cache)
-        while True:
-            drawn.append(token)
-            list(reasoner._note(answer, token))
-            if answer.ended is not None:
-                return drawn
-            rows, logits = reasoner._step(rows, {0: answer})
-            token = int(module.draw(logits, [answer.drawing]))
+    graphs = module.Graphs(reasoner.device, 1)
+    cache, logits = reasoner._read_prompt(answer)
+    token = module.draw(logits, [answer.drawing]).item()
+    rows = reasoner._seat(None, 1, 0, answer, cache)
+    while True:
+        drawn.append(token)
+        list(reasoner._note(answer, token))
+        if answer.ended is not None:
+            return drawn
+        rows, logits = reasoner._step(rows, {0: answer}, graphs)
+        token = module.draw(logits, [answer.drawing]).item()
 
 
 def inputs_of(processor, request):
