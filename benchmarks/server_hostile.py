@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import collections
 import json
+import struct
 import time
 from pathlib import Path
 
@@ -166,10 +167,16 @@ def _storm(attack: Attack, messages: int) -> None:
 
     throw(lambda frame: attack.frame("/", frame), frame=st.binary(max_size=400) | st.text(max_size=80))
     throw(changed, changes=st.dictionaries(key, VALUES | LYING_ARRAYS, max_size=3), dropped=st.sets(key, max_size=2))
-    native = st.dictionaries(st.sampled_from(["call", "requests", "id", "reset", "session_id"]), VALUES | LYING_ARRAYS)
-    throw(lambda message: attack.frame("/v1/actions/socket", _pack(message)), message=native)
-    calls = st.sampled_from(["policy", "inverse-dynamics", "forward-dynamics"])
-    throw(rest, body=VALUES | st.dictionaries(st.sampled_from(["observation", "frames", "seed"]), VALUES), call=calls)
+    native = st.dictionaries(
+        st.sampled_from(["call", "requests", "id", "reset", "session_id", "follow"]), VALUES | LYING_ARRAYS
+    )
+    throw(lambda message: attack.frame("/v1/actions/socket", _framed(message)), message=native)
+    calls = st.sampled_from(["policy", "inverse-dynamics", "forward-dynamics", "reason", "generate"])
+    throw(
+        rest,
+        body=VALUES | st.dictionaries(st.sampled_from(["observation", "frames", "seed", "messages", "prompt"]), VALUES),
+        call=calls,
+    )
     throw(
         lambda text, path: attack.body(path, text, "application/json"),
         text=VALUES.map(lambda value: json.dumps(value, default=str, skipkeys=True).encode()) | st.binary(max_size=200),
@@ -188,6 +195,11 @@ def _pack(value: object) -> bytes:
         return msgpack.packb(value, default=str)
     except (OverflowError, ValueError, TypeError):
         return b"\xc1"
+
+
+def _framed(value: object) -> bytes:
+    body = _pack(value)
+    return struct.pack("<I", len(body)) + body
 
 
 def _plain(array: np.ndarray) -> dict[bytes, object]:

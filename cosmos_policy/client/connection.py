@@ -7,7 +7,7 @@ import itertools
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,8 +18,9 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_socket
 
 from cosmos_policy.errors import Failure, UsageError
-from cosmos_policy.wire.arrays import Packer, unpackb
+from cosmos_policy.wire.arrays import unpackb
 from cosmos_policy.wire.contract import PROTOCOL
+from cosmos_policy.wire.framed import pack_framed
 
 FRAGMENT_BYTES = 512 * 1024
 SOCKET_PATH = "/v1/actions/socket"
@@ -68,7 +69,6 @@ class Connection:
         self._opened = contextlib.ExitStack()
         self._turn = threading.Lock()
         self._ids = itertools.count(1)
-        self._packer = Packer()
 
     def get(self, path: str) -> Mapping[str, Any]:
         """A JSON document of the server. Tries again while nobody listens or the model is loading, within `open_s`."""
@@ -125,7 +125,7 @@ class Connection:
         """Send, and the first reply."""
         number = next(self._ids)
         try:
-            _send(socket, self._packer.pack({**message, "id": number}))
+            _send(socket, pack_framed({**message, "id": number}))
         except (ConnectionClosed, OSError) as error:
             raise self._ended(error) from None
         return self._next(socket, number)
@@ -212,12 +212,14 @@ class Connection:
         )
 
 
-def _send(socket: ClientConnection, message: memoryview) -> None:
-    """Send in fragments: each is masked and copied in memory that the processor still holds."""
-    if len(message) <= FRAGMENT_BYTES:
-        socket.send(bytes(message))
+def _send(socket: ClientConnection, pieces: Sequence[memoryview]) -> None:
+    """Send as one message, in fragments: each is masked and copied in memory that the processor still holds."""
+    if sum(map(len, pieces)) <= FRAGMENT_BYTES:
+        socket.send(b"".join(pieces))
     else:
-        socket.send([message[at : at + FRAGMENT_BYTES] for at in range(0, len(message), FRAGMENT_BYTES)])
+        socket.send(
+            [piece[at : at + FRAGMENT_BYTES] for piece in pieces for at in range(0, len(piece), FRAGMENT_BYTES)]
+        )
 
 
 def as_error(error: Mapping[str, Any]) -> Exception:

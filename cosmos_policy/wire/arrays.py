@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgpack
@@ -30,41 +31,34 @@ class WireError(UsageError):
 
 
 def packb(message: Any) -> bytes:
-    """`message` (maps, lists, strings, numbers, numpy arrays) as msgpack bytes."""
-    return bytes(Packer(buffer_bytes=64 * 1024).pack(message))
+    """`message` (maps, lists, strings, numbers, numpy arrays) as msgpack bytes. Raises :class:`WireError`."""
+    return packed(message, pack_value)
 
 
-class Packer:
-    """Packs one message after the other into the same memory: touching fresh megabytes each time costs milliseconds."""
-
-    def __init__(self, buffer_bytes: int = 4 * 2**20):
-        self._buffer_bytes = buffer_bytes
-        self._packer = self._fresh()
-
-    def pack(self, message: Any) -> memoryview:
-        """`message` as msgpack. The view holds until the next call. Raises :class:`WireError`."""
-        try:
-            self._packer.reset()
-        except BufferError:  # somebody still holds the last view, an exception's traceback for instance
-            self._packer = self._fresh()
-        try:
-            self._packer.pack(message)
-        except WireError:
-            raise
-        except (TypeError, ValueError, OverflowError) as error:
-            raise WireError(f"The message cannot be packed: {error}.") from None
-        return memoryview(self._packer.getbuffer())
-
-    def _fresh(self) -> msgpack.Packer:
-        return msgpack.Packer(default=_pack_numpy, use_bin_type=True, autoreset=False, buf_size=self._buffer_bytes)
+def packed(message: Any, pack: Callable[[Any], Any]) -> bytes:
+    """`message` as msgpack bytes; `pack` says what stands for a value that msgpack does not know."""
+    try:
+        return msgpack.packb(message, default=pack, use_bin_type=True)
+    except WireError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WireError(f"The message cannot be packed: {error}.") from None
 
 
-def unpackb(data: bytes) -> Any:
-    """The message in `data`; arrays are read-only views of it. Raises :class:`WireError` in one sentence."""
+def unpackb(data: bytes | memoryview, special: Callable[[dict], Any] | None = None) -> Any:
+    """The message in `data`; its arrays are read-only. Raises :class:`WireError` in one sentence.
+
+    special: looks at every map first, and returns what it stands for, or None.
+    """
+
+    def unpack(value: dict) -> Any:
+        found = None if special is None else special(value)
+        return _unpack_numpy(value) if found is None else found
+
     try:
         return msgpack.unpackb(
             data,
-            object_hook=_unpack_numpy,
+            object_hook=unpack,
             raw=False,
             strict_map_key=True,
             max_ext_len=0,
@@ -112,7 +106,8 @@ def array_from_bytes(data: Any, dtype: Any, shape: Any) -> np.ndarray:
     return np.frombuffer(data, dtype=kind).reshape(shape)
 
 
-def _pack_numpy(value: Any) -> Any:
+def pack_value(value: Any) -> Any:
+    """A numpy array or scalar as the map that stands for it. Raises :class:`WireError` for anything else."""
     if isinstance(value, np.ndarray):
         check_dtype(value.dtype.str)
         flat = np.ascontiguousarray(value).reshape(-1).view(np.uint8)

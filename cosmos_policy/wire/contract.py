@@ -9,7 +9,7 @@ from typing import Any
 
 from cosmos_policy.errors import UsageError
 
-PROTOCOL = 1
+PROTOCOL = 2
 #: What must be equal on both sides, and how to say it.
 AGREED = {
     "domain_id": "Cosmos domain",

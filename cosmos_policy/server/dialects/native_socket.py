@@ -1,14 +1,15 @@
 """WebSocket ``/v1/actions/socket``: our own client. Typed requests, one or many a message; msgpack both ways.
 
-A message is ``{"id", "call", "requests": [...], "session_id", "age_ms", "deadline_ms", "follow"}``; the reply
-``{"id", "answers": [{"answer": ...} or {"error": {...}}]}``. All requests of a message are queued together, so that
-they can be computed in one batch. Where `follow` is true, what the call says on its way comes before the reply, as
-``{"id", "index", "event": {...}}``; a client that leaves stops it.
+A message (packed as ``wire/framed.py`` says) is ``{"id", "call", "requests": [...], "session_id", "age_ms",
+"deadline_ms", "follow"}``; the reply ``{"id", "answers": [{"answer": ...} or {"error": {...}}]}``. All requests of a
+message are queued together, so that they can be computed in one batch. Where `follow` is true, what the call says on
+its way comes before the reply, as ``{"id", "index", "event": {...}}``; a client that leaves stops it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +22,9 @@ from cosmos_policy.server.media.conversations import read_pointed
 from cosmos_policy.server.service import Service, Tell, new_group
 from cosmos_policy.server.transport.websocket import Conversation, Say, hold
 from cosmos_policy.types import ReasonRequest
-from cosmos_policy.wire.arrays import packb, unpackb
+from cosmos_policy.wire.arrays import packb
 from cosmos_policy.wire.contract import PROTOCOL
+from cosmos_policy.wire.framed import unpack_framed
 from cosmos_policy.wire.messages import CALLS, Call, decode_request, encode_answer
 from cosmos_policy.wire.readers import read_whole
 
@@ -67,7 +69,7 @@ class NativeConversation(Conversation):
         """In a thread: unpack and check."""
         if isinstance(frame, str):
             raise Invalid("A text frame came; this wire takes msgpack in binary frames.")
-        message = unpackb(frame)
+        message = unpack_framed(frame)
         if not isinstance(message, dict) or not all(isinstance(key, str) for key in message):
             raise Invalid("A message must be a map.")
         message_id = read_whole(message.pop("id", 0), "id")
@@ -90,15 +92,11 @@ class NativeConversation(Conversation):
         if heard.reset and caller.session_id is not None:
             self._service.sessions.reset(caller.owner, caller.session_id)
         group = new_group()
-        waiting = [
-            asyncio.ensure_future(self._one(heard, request, group, self._teller(heard, index, say)))
+        asked = [
+            self._one(heard, request, group, self._teller(heard, index, say))
             for index, request in enumerate(heard.requests)
         ]
-        try:
-            answers = await asyncio.gather(*waiting)
-        finally:
-            for task in waiting:
-                task.cancel()
+        answers = [await asked[0]] if len(asked) == 1 else await _together(asked)
         reply = {"id": heard.message_id, "answers": answers}
         heavy = any(not HEAVY.isdisjoint(each.get("answer", ())) for each in answers)
         return await asyncio.to_thread(packb, reply) if heavy else packb(reply)
@@ -136,6 +134,15 @@ class NativeConversation(Conversation):
         except (UsageError, Refusal) as reason:
             return {"error": _error(reason)}
         return {"answer": encode_answer(answer)}
+
+
+async def _together(asked: list[Coroutine[Any, Any, dict[str, Any]]]) -> list[dict[str, Any]]:
+    waiting = [asyncio.ensure_future(each) for each in asked]
+    try:
+        return await asyncio.gather(*waiting)
+    finally:
+        for task in waiting:
+            task.cancel()
 
 
 def _typed(call: Call, message: Any) -> Any:

@@ -12,7 +12,8 @@ from typing import Any
 from cosmos_policy.errors import Cancelled
 from cosmos_policy.server.logs import configure_logging
 from cosmos_policy.server.memory import keep_freed_memory
-from cosmos_policy.server.worker.channel import Channel, ChannelClosed, map_shared_memory
+from cosmos_policy.server.worker.channel import WorkerEnd
+from cosmos_policy.server.worker.framing import ChannelClosed, SharedMemory
 from cosmos_policy.server.worker.runner import FatalDeviceError, Runner, StartError
 
 logger = logging.getLogger("cosmos_policy.server.worker")
@@ -23,7 +24,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides when we end
     configure_logging()
     keep_freed_memory()
-    channel = Channel(socket.socket(fileno=int(sys.argv[1])), incoming=map_shared_memory(int(sys.argv[2])))
+    memory = SharedMemory(int(sys.argv[2]))
+    channel = WorkerEnd(socket.socket(fileno=int(sys.argv[1])), memory)
     try:
         try:
             runner = Runner(channel.receive())
@@ -33,8 +35,10 @@ def main() -> int:
         channel.send({"ready": runner.describe()})
         while True:
             message = channel.receive()
-            channel.send({"taken": True})  # from here on these requests are lost with us; before, they can wait
-            answers = runner.answer(message["call"], message["requests"], _teller(channel, message["exchange"]))
+            exchange = message["exchange"]
+            memory.take(exchange)  # from here on these requests are lost with us; before, they can wait
+            tell = _teller(channel, memory, exchange)
+            answers = runner.answer(message["call"], message["requests"], tell)
             channel.send({"answers": answers, "memory": runner.device_memory()})
     except ChannelClosed:
         return 0
@@ -43,14 +47,14 @@ def main() -> int:
         return 1
 
 
-def _teller(channel: Channel, exchange: int) -> Callable[[Mapping[str, Any]], None]:
+def _teller(channel: WorkerEnd, memory: SharedMemory, exchange: int) -> Callable[[Mapping[str, Any]], None]:
     """What a long call tells its progress to; raises :class:`Cancelled` there once nobody waits any more.
 
     An empty map says nothing, and only looks whether somebody still waits.
     """
 
     def tell(event: Mapping[str, Any]) -> None:
-        if channel.cancelled(exchange):
+        if memory.cancelled(exchange):
             raise Cancelled
         if event:
             channel.send({"event": event})

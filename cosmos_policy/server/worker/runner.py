@@ -12,7 +12,7 @@ from typing import Any
 
 import embodiments
 from cosmos_policy.errors import Cancelled, Failure
-from cosmos_policy.server.worker.channel import ChannelClosed
+from cosmos_policy.server.worker.framing import ChannelClosed
 from cosmos_policy.types import Observation
 from cosmos_policy.wire.contract import contract_hash, describe_embodiment
 from cosmos_policy.wire.messages import CALLS, Call, decode_request, encode_answer

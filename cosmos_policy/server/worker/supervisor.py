@@ -13,13 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from cosmos_policy.server.errors import Abandoned, Invalid, ModelFailed, StartFailed, WorkerLost
 from cosmos_policy.server.metrics import Metrics
 from cosmos_policy.server.settings import ServerSettings
-from cosmos_policy.server.worker.channel import Channel, ChannelClosed, make_shared_memory, map_shared_memory
+from cosmos_policy.server.worker.channel import ServerEnd
+from cosmos_policy.server.worker.framing import ChannelClosed, SharedMemory, make_shared_memory
 from cosmos_policy.wire.messages import CALLS, decode_answer, encode_request
 
 logger = logging.getLogger(__name__)
@@ -37,14 +37,14 @@ class NotTaken(Exception):
 
 
 class Supervisor:
-    """Keeps one worker alive. All methods run on the event loop; the channel is used from one thread."""
+    """Keeps one worker alive. All methods run on the event loop."""
 
     def __init__(self, settings: ServerSettings, metrics: Metrics):
         self._settings, self._metrics = settings, metrics
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="worker-channel")
         self._ready = asyncio.Event()
         self._process: subprocess.Popen | None = None
-        self._channel: Channel | None = None
+        self._channel: ServerEnd | None = None
+        self._memory: SharedMemory | None = None
         self._stopping = False
         self._keeper: asyncio.Task | None = None
         self._gone = asyncio.Event()
@@ -84,22 +84,33 @@ class Supervisor:
 
     def cancel(self) -> None:
         """Nobody waits for what is being computed: a call that follows ends at its next step, any other as it would."""
-        if self._channel is not None:
-            self._channel.cancel(self._exchange_now)
+        if self._memory is not None:
+            self._memory.cancel(self._exchange_now)
 
     async def _attempt(self, call: str, requests: list[Any], tell: Tell | None) -> list[Any]:
-        process, channel = self._process, self._channel
-        loop, limit_s = asyncio.get_running_loop(), self._settings.scheduling.worker_timeout_s
-        hung = loop.call_later(limit_s, _give_up, process, limit_s)
+        process, limit_s = self._process, self._settings.scheduling.worker_timeout_s
+        hung = asyncio.get_running_loop().call_later(limit_s, _give_up, process, limit_s)
+        self._exchange_now = next(self._exchanges)
         try:
-            self._exchange_now = next(self._exchanges)
-            heard = None if tell is None else _on_loop(loop, tell)
-            return await loop.run_in_executor(self._thread, self._exchange, channel, call, requests, heard)
+            return await self._exchange(call, requests, tell)
         except ChannelClosed:
             self._ready.clear()
+            if not self._memory.taken(self._exchange_now):
+                raise NotTaken from None
             raise self._lost() from None
         finally:
             hung.cancel()
+
+    async def _exchange(self, call: str, requests: list[Any], tell: Tell | None) -> list[Any]:
+        channel = self._channel
+        messages = [encode_request(request) for request in requests]
+        await channel.send({"call": call, "requests": messages, "exchange": self._exchange_now})
+        while "event" in (reply := await channel.receive()):
+            if tell is not None:
+                tell(reply["event"])
+        for kind, count in reply["memory"].items():
+            self._metrics.gpu_memory.labels(kind).set(count)
+        return [_outcome(call, answer) for answer in reply["answers"]]
 
     async def stop(self) -> None:
         """End the worker, gently first."""
@@ -110,8 +121,8 @@ class Supervisor:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
         if self._process is not None:
-            await asyncio.get_running_loop().run_in_executor(None, _end, self._process, self._channel)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(_end, self._process)
+            self._channel.close()
         self.state = "stopped"
 
     async def _keep(self) -> None:
@@ -142,7 +153,9 @@ class Supervisor:
         self._gone = asyncio.Event()
         loop, gone = asyncio.get_running_loop(), self._gone
         started = time.monotonic()
-        self._process, self._channel = _spawn()
+        if self._channel is not None:
+            self._channel.close()
+        self._process, self._channel, self._memory = _spawn()
         process, channel = self._process, self._channel
         threading.Thread(target=_watch, args=(process, loop, gone), daemon=True).start()
         settings = self._settings
@@ -154,7 +167,8 @@ class Supervisor:
             "threads": settings.threads,
         }
         try:
-            reply = await loop.run_in_executor(self._thread, _ask, channel, message)
+            await channel.send(message)
+            reply = await channel.receive()
         except ChannelClosed:
             raise StartFailed("The worker ended while it loaded the model; its log says why.", usage=False) from None
         if "failed" in reply:
@@ -165,20 +179,6 @@ class Supervisor:
         self._metrics.worker_load_seconds.set(time.monotonic() - started)
         self._ready.set()
         logger.info("the worker is ready: %s", self.facts["model"]["engine"], extra={"load_s": self.facts["load_s"]})
-
-    def _exchange(self, channel: Channel, call: str, requests: list[Any], heard: Tell | None) -> list[Any]:
-        """In the channel's thread: packing and unpacking megabytes never holds the event loop."""
-        messages = [encode_request(request) for request in requests]
-        try:
-            _ask(channel, {"call": call, "requests": messages, "exchange": self._exchange_now})
-        except ChannelClosed:
-            raise NotTaken from None
-        while "event" in (reply := channel.receive()):
-            if heard is not None:
-                heard(reply["event"])
-        for kind, count in reply["memory"].items():
-            self._metrics.gpu_memory.labels(kind).set(count)
-        return [_outcome(call, answer) for answer in reply["answers"]]
 
     def _lost(self) -> WorkerLost:
         expected = 5.0 if self.facts is None else max(1.0, self.facts["load_s"])
@@ -203,34 +203,20 @@ def _outcome(call: str, answer: dict[str, Any]) -> Any:
     return Invalid(answer["error"]) if answer["usage"] else ModelFailed(answer["error"])
 
 
-def _on_loop(loop: asyncio.AbstractEventLoop, tell: Tell) -> Tell:
-    """`tell`, for the channel's thread."""
-
-    def heard(event: Mapping[str, Any]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            loop.call_soon_threadsafe(tell, event)
-
-    return heard
-
-
-def _spawn() -> tuple[subprocess.Popen, Channel]:
+def _spawn() -> tuple[subprocess.Popen, ServerEnd, SharedMemory]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    memory = make_shared_memory()
+    descriptor = make_shared_memory()
     try:
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", "cosmos_policy.server.worker", str(theirs.fileno()), str(memory)],
-                pass_fds=(theirs.fileno(), memory),
+                [sys.executable, "-m", "cosmos_policy.server.worker", str(theirs.fileno()), str(descriptor)],
+                pass_fds=(theirs.fileno(), descriptor),
                 stdin=subprocess.DEVNULL,
             )
-        return process, Channel(ours, outgoing=map_shared_memory(memory))
+        memory = SharedMemory(descriptor)
+        return process, ServerEnd(ours, memory), memory
     finally:
-        os.close(memory)  # the mappings stay
-
-
-def _ask(channel: Channel, message: dict[str, Any]) -> dict[str, Any]:
-    channel.send(message)
-    return channel.receive()
+        os.close(descriptor)  # the mappings stay
 
 
 def _watch(process: subprocess.Popen, loop: asyncio.AbstractEventLoop, gone: asyncio.Event) -> None:
@@ -239,8 +225,7 @@ def _watch(process: subprocess.Popen, loop: asyncio.AbstractEventLoop, gone: asy
         loop.call_soon_threadsafe(gone.set)
 
 
-def _end(process: subprocess.Popen, channel: Channel) -> None:
-    channel.close()
+def _end(process: subprocess.Popen) -> None:
     process.terminate()
     try:
         process.wait(STOP_S)

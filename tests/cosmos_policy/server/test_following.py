@@ -16,6 +16,7 @@ from cosmos_policy import UsageError
 from cosmos_policy.client import ServerRefusal, ServerUnreachable
 from cosmos_policy.types import GenerateRequest, ReasonRequest, Reply, ReplyDelta, Sampling
 from cosmos_policy.wire.arrays import packb, unpackb
+from cosmos_policy.wire.framed import pack_framed
 
 SMALL = (36, 64)
 MSGPACK = {"Content-Type": "application/msgpack"}
@@ -175,7 +176,7 @@ def test_files_travel_from_the_client_and_the_server_reads_none(scripted, tmp_pa
 def native_refusal(server, body):
     with open_socket(f"{server.socket}/v1/actions/socket", compression=None, max_size=None, proxy=None) as socket:
         socket.recv()
-        socket.send(packb({"id": 1, "call": "reason", "requests": [body]}))
+        socket.send(pack_framed({"id": 1, "call": "reason", "requests": [body]}))
         return unpackb(socket.recv(timeout=20))["answers"][0]["error"]
 
 

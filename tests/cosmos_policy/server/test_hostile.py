@@ -1,6 +1,7 @@
 """Hostile messages: no crash, no 500, no leak. Some hundreds here; ten thousand in benchmarks/server_hostile.py."""
 
 import os
+import struct
 
 import httpx
 import msgpack
@@ -102,10 +103,34 @@ def test_arrays_that_lie(talk, shape, dtype, data):
 @given(message=st.dictionaries(st.text(max_size=12) | st.sampled_from(["call", "requests", "id", "reset"]), JSONS))
 @HURRIED
 def test_native_messages_of_any_shape(talk, message):
-    harmless(talk("/v1/actions/socket", msgpack.packb(message, default=str)))
+    harmless(talk("/v1/actions/socket", framed(message)))
 
 
-@given(body=JSONS, call=st.sampled_from(["policy", "inverse-dynamics", "forward-dynamics"]))
+@given(
+    changes=st.dictionaries(st.sampled_from(["messages", "prompt", "seed", "transfer", "sampling", "image"]), JSONS),
+    call=st.sampled_from(["reason", "generate"]),
+)
+@HURRIED
+def test_questions_and_generations_with_wrong_values(talk, changes, call):
+    request = {"messages": [{"role": "user", "content": "hello"}]} if call == "reason" else {"prompt": "a hall"}
+    message = {"call": call, "requests": [{**request, **changes}], "follow": True}
+    while "event" in (reply := unpackb(talk("/v1/actions/socket", framed(message)))):
+        continue
+    harmless(str(reply))
+
+
+@given(
+    key=st.sampled_from(["executed_steps", "prefix_steps", "prefix_ms", "history_steps"]),
+    value=JSONS,
+    stamp=st.floats(allow_nan=False),
+)
+@HURRIED
+def test_continuations_of_any_kind(talk, key, value, stamp):
+    message = {**droid_message(size=SMALL), key: value, "stamp": stamp}
+    harmless(talk("/", msgpack.packb(message, default=pack)))
+
+
+@given(body=JSONS, call=st.sampled_from(["policy", "inverse-dynamics", "forward-dynamics", "reason", "generate"]))
 @HURRIED
 def test_rest_bodies_of_any_shape(target, body, call):
     content = msgpack.packb(body, default=str)
@@ -113,6 +138,12 @@ def test_rest_bodies_of_any_shape(target, body, call):
     answer = httpx.post(f"{target.http}/v1/actions/{call}", content=content, headers=headers, trust_env=False)
     assert answer.status_code in (200, 400)
     harmless(answer.text)
+
+
+def framed(message):
+    """As our own client packs it, but for what it would refuse to send."""
+    body = msgpack.packb(message, default=str)
+    return struct.pack("<I", len(body)) + body
 
 
 def pack(value):

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import socket
-import threading
 
 import numpy as np
 import pytest
@@ -17,7 +16,8 @@ from cosmos_policy.server.logs import JsonLines, request_id
 from cosmos_policy.server.metrics import Metrics
 from cosmos_policy.server.sessions import Sessions
 from cosmos_policy.server.settings import Limits
-from cosmos_policy.server.worker.channel import Channel, ChannelClosed
+from cosmos_policy.server.worker.channel import ServerEnd, WorkerEnd
+from cosmos_policy.server.worker.framing import ChannelClosed, SharedMemory, make_shared_memory
 
 
 def draw(session, count=3):
@@ -195,22 +195,41 @@ def test_log_lines_are_json_with_the_request_id():
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_the_channel_carries_arrays_whole_whichever_way_they_go(shared):
+def test_the_channel_carries_arrays_whole_both_ways(shared):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    memory = np.zeros(200_000, np.uint8) if shared else None
-    near, far = Channel(ours, outgoing=memory), Channel(theirs, incoming=memory)
+    descriptor = make_shared_memory()
+    memories = [SharedMemory(descriptor) for _ in range(2)] if shared else [None, None]
     generator = np.random.default_rng(0)
-    arrays = [generator.integers(0, 255, size, dtype=np.uint8) for size in (3, 5001, 100_000, 300_000)]
+    sizes = (3, 5001, 100_000, 300_000, ServerEnd.LARGE_BYTES)
+    arrays = [generator.integers(0, 255, size, dtype=np.uint8) for size in sizes]
     message = {"small": 1, "arrays": [*arrays, generator.standard_normal((700, 3)), np.zeros((0, 3))]}
-    sending = threading.Thread(target=near.send, args=(message,))
-    sending.start()
-    back = far.receive()
-    sending.join()
+    far = WorkerEnd(theirs, memories[1])
+
+    async def there_and_back():
+        near = ServerEnd(ours, memories[0])
+        echo = asyncio.create_task(asyncio.to_thread(lambda: far.send(far.receive())))
+        await near.send(message)
+        back = await near.receive()
+        await echo
+        near.close()
+        return back
+
+    back = asyncio.run(there_and_back())
     assert back["small"] == 1
     for expected, found in zip(message["arrays"], back["arrays"], strict=True):
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
-    near.close()
     with pytest.raises(ChannelClosed):
         far.receive()
-    far.close()
+
+
+def test_both_sides_see_what_is_taken_and_what_is_cancelled():
+    descriptor = make_shared_memory()
+    ours, theirs = SharedMemory(descriptor), SharedMemory(descriptor)
+    assert not ours.taken(1)
+    assert not theirs.cancelled(1)
+    theirs.take(1)
+    ours.cancel(1)
+    assert ours.taken(1)
+    assert theirs.cancelled(1)
+    assert not theirs.cancelled(2)
