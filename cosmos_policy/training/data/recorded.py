@@ -39,7 +39,7 @@ SETTLED = {
 #: Frames that are decoded in one go.
 DECODED_STEPS = 15
 #: Episodes that are worth another process, which needs some seconds to start.
-EPISODES_PER_PROCESS = 16
+EPISODES_PER_PROCESS = 32
 
 
 def prepare(
