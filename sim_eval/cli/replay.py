@@ -18,9 +18,13 @@ def replay(
         str | None,
         typer.Option(help="Episodes such as 0,3:7 (ranges leave out their end: 0, 3, 4, 5, 6). All if left out."),
     ] = None,
-    calls: Annotated[str, typer.Option(help="Which calls to make, with commas between.")] = (
-        "policy,inverse-dynamics,forward-dynamics"
-    ),
+    calls: Annotated[
+        str,
+        typer.Option(
+            help="Which calls to make, with commas between; there are also cycle-consistency and calibration."
+        ),
+    ] = "policy,inverse-dynamics,forward-dynamics",
+    samples: Annotated[int, typer.Option(help="Answers to one question, for the call calibration.")] = 8,
     stride: Annotated[
         int | None,
         typer.Option(
@@ -47,6 +51,18 @@ def replay(
     like: Annotated[str | None, typer.Option(help="The known checkpoint that an unknown one was trained like.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; CUDA where there is one if left out.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Windows, of any episodes, per call of the model.")] = 1,
+    compare: Annotated[
+        Path | None, typer.Option(help="The --output of another checkpoint's replay of the same windows.")
+    ] = None,
+    rerun: Annotated[Path | None, typer.Option(help="Write a Rerun recording (.rrd) here as well.")] = None,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Exit with 1 where this holds: "end_effector_position_mm.p90 > 30", or a file with one condition a '
+            "line; may be repeated."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
 ) -> None:
     """Replay recorded episodes with a checkpoint and write a report that one can look at.
@@ -57,11 +73,15 @@ def replay(
 
     Example: cosmos-policy replay --dataset recordings/pick_and_place --embodiment droid --episodes 0:3 --output report
     """
+    from cosmos_policy.errors import Failure
     from cosmos_policy.types import Sampling
     from sim_eval.cli.outcome import run_and_tell
     from sim_eval.replay.calls import choose_calls
     from sim_eval.replay.settings import ReplaySettings, parse_camera_map
+    from sim_eval.results.comparison import compare_and_write, describe
+    from sim_eval.results.thresholds import breaches, read_thresholds
 
+    thresholds = read_thresholds(fail_if or [])
     settings = ReplaySettings(
         dataset=dataset,
         embodiment=embodiment,
@@ -69,6 +89,7 @@ def replay(
         checkpoint=checkpoint,
         episodes=episodes,
         calls=choose_calls(calls),
+        samples=samples,
         stride=stride,
         camera_map=parse_camera_map(camera_map or []),
         missing_views=missing_views,
@@ -86,11 +107,18 @@ def replay(
         device=device,
         dtype=dtype,
     )
-    outcome = run_and_tell(settings)
+    outcome = run_and_tell(settings, batch_size=batch_size, rerun=rerun)
+    compared = None if compare is None else compare_and_write(output, compare)
     if as_json:
         import json
 
-        json.dump(outcome.summary, sys.stdout, indent=1)
+        shown = outcome.summary if compared is None else {**outcome.summary, "comparison": compared}
+        json.dump(shown, sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
+        for line in () if compared is None else describe(compared):
+            print(line)
         print(f"The report is {outcome.report.resolve().as_uri()}")
+    broken = breaches(thresholds, outcome.summary)
+    if broken:
+        raise Failure(f"--fail-if holds: {'; '.join(broken)}.")

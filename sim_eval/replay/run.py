@@ -22,6 +22,7 @@ from sim_eval.replay.plan import Window
 from sim_eval.replay.prepare import Preparation, describe_dataset, describe_embodiment, prepare
 from sim_eval.replay.settings import ReplaySettings, fingerprint
 from sim_eval.reports.replay_page import write_report
+from sim_eval.reports.rerun_export import write_rerun
 from sim_eval.results.store import ResultStore, write_json
 from sim_eval.results.summary import summarise
 
@@ -43,10 +44,18 @@ class Outcome:
     warnings: tuple[str, ...]
 
 
-def replay(settings: ReplaySettings, *, batch_size: int = 1, quiet: bool = False, say: Any = None) -> Outcome:
+def replay(
+    settings: ReplaySettings,
+    *,
+    batch_size: int = 1,
+    rerun: Path | None = None,
+    quiet: bool = False,
+    say: Any = None,
+) -> Outcome:
     """Replay a dataset with a checkpoint; picks up an interrupted run of the same settings in ``settings.output``.
 
-    batch_size: windows, of any episodes, per call of the model. say: called with one sentence at a time about what a
+    batch_size: windows, of any episodes, per call of the model. rerun: a file to write a Rerun recording of the
+        replay to. say: called with one sentence at a time about what a
         user should hear.
     Raises ``UsageError`` before the model is loaded where the dataset does not fit, ``Failure`` where a file breaks.
     """
@@ -66,7 +75,10 @@ def replay(settings: ReplaySettings, *, batch_size: int = 1, quiet: bool = False
         if repaired:
             say(repaired)
         _ask_all(settings, preparation, model, store, batch_size, quiet)
-    return finish(settings.output, run, preparation.embodiment)
+    outcome = finish(settings.output, run, preparation.embodiment)
+    if rerun is not None:
+        write_rerun(rerun, settings.output, run, preparation.embodiment, preparation.recording.view)
+    return outcome
 
 
 def finish(folder: Path, run: dict[str, Any], embodiment: Any) -> Outcome:
@@ -85,7 +97,7 @@ def describe_run(settings: ReplaySettings, preparation: Preparation, model: Worl
     options = settings.described()
     identity = {
         "format": FORMAT,
-        "options": {key: options[key] for key in ("calls", "stride", "missing_views", "seed", "fps")},
+        "options": {key: options[key] for key in _identifying(settings)},
         "dataset": describe_dataset(preparation),
         "instructions": {str(episode): text for episode, text in preparation.instructions.items()},
         "embodiment": describe_embodiment(settings, embodiment),
@@ -101,12 +113,21 @@ def describe_run(settings: ReplaySettings, preparation: Preparation, model: Worl
         "robot_type": preparation.info.get("robot_type"),
         "normalizer": embodiment.normalizer.describe(),
         "windows": [[window.call, window.episode, window.start, window.seed] for window in preparation.windows],
-        "calls": {name: {"title": CALLS[name].title, "contiguous": CALLS[name].contiguous} for name in settings.calls},
+        "calls": {
+            name: {key: getattr(CALLS[name], key) for key in ("title", "lead", "contiguous", "against_recording")}
+            for name in settings.calls
+        },
         "metrics": [asdict(metric) for metric in preparation.metrics],
         "warnings": [*info.notes, *preparation.warnings],
         "notes": list(preparation.notes),
         "versions": {**info.versions, **_versions()},
     }
+
+
+def _identifying(settings: ReplaySettings) -> list[str]:
+    """The options that change results."""
+    always = ["calls", "stride", "missing_views", "seed", "fps"]
+    return [*always, "samples"] if "calibration" in settings.calls else always
 
 
 def _ask_all(
@@ -119,7 +140,9 @@ def _ask_all(
 ) -> None:
     done = {(record["call"], record["episode"], record["start"]) for record in store.records()}
     open_windows = [window for window in preparation.windows if window.key not in done]
-    scenes = _Scenes(preparation, model.sampling_for(preparation.embodiment, settings.sampling), store)
+    scenes = _Scenes(
+        preparation, model.sampling_for(preparation.embodiment, settings.sampling), store, settings.samples
+    )
 
     def read(batch: Sequence[Window]) -> tuple[list[Any], float]:
         """The requests of a batch, and the milliseconds that each took to read."""
@@ -137,8 +160,8 @@ def _ask_all(
 class _Scenes:
     """The scenes of the episodes that are being asked about; the last few are kept. Two threads may ask."""
 
-    def __init__(self, preparation: Preparation, sampling: Sampling, store: ResultStore) -> None:
-        self._preparation, self._sampling, self._store = preparation, sampling, store
+    def __init__(self, preparation: Preparation, sampling: Sampling, store: ResultStore, samples: int) -> None:
+        self._preparation, self._sampling, self._store, self._samples = preparation, sampling, store, samples
         self._kept: dict[int, Scene] = {}
         self._making = threading.Lock()
 
@@ -155,6 +178,7 @@ class _Scenes:
                     preparation.instructions[episode],
                     self._sampling,
                     self._store.folder,
+                    self._samples,
                 )
                 self._store.keep_episode(episode, scene.episode.actions, scene.episode.trajectory.state_at(0))
                 self._kept[episode] = scene

@@ -21,7 +21,8 @@ class ReplaySettings:
     checkpoint: name, folder or hub id. episodes: as ``0,3:7`` (None: all). calls: names of ``sim_eval.replay.calls``.
     stride: actions between two windows (None: the chunk size). camera_map: view -> feature.
     missing_views: "refuse" or "blank". instruction: said in place of the dataset's task text.
-    seed: of the whole run. fps: rate to replay at (None: the embodiment's).
+    samples: answers to one question in the call "calibration". seed: of the whole run.
+    fps: rate to replay at (None: the embodiment's).
     revision, like, device, dtype: as in ``cosmos_policy.load``. sampling: as in the calls.
     """
 
@@ -35,6 +36,7 @@ class ReplaySettings:
     camera_map: Mapping[str, str] = field(default_factory=dict)
     missing_views: str = "refuse"
     instruction: str | None = None
+    samples: int = 8
     seed: int = 0
     fps: float | None = None
     sampling: Sampling = field(default_factory=Sampling)
@@ -46,6 +48,8 @@ class ReplaySettings:
     def __post_init__(self) -> None:
         if self.stride is not None and self.stride < 1:
             raise UsageError(f"--stride is {self.stride}; expected at least 1 action between two windows.")
+        if self.samples < 2:
+            raise UsageError(f"--samples is {self.samples}; a spread needs at least 2 answers to one question.")
         if self.seed < 0:
             raise UsageError(f"--seed is {self.seed}; expected a whole number of at least 0.")
 

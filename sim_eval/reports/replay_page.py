@@ -36,7 +36,7 @@ def write_report(
         run=run,
         summary=summary,
         tables=headline_tables(summary),
-        plots=_as_script_json(_plots(folder, shown, records, summary, embodiment)),
+        plots=_as_script_json(_plots(folder, shown, run, records, summary, embodiment)),
         videos=_as_script_json(_videos(folder, records)),
         num_videos=sum("video" in record for record in records),
         blocks=[block.name for block in embodiment.pose_blocks],
@@ -51,7 +51,12 @@ def write_report(
 
 
 def _plots(
-    folder: Path, episodes: Sequence[int], records: Sequence[Record], summary: Mapping[str, Any], embodiment: Any
+    folder: Path,
+    episodes: Sequence[int],
+    run: Mapping[str, Any],
+    records: Sequence[Record],
+    summary: Mapping[str, Any],
+    embodiment: Any,
 ) -> dict[str, Any]:
     """Key of a place in the page ("policy/curves/0") -> figure; the last part is the episode, where there is one."""
     store, plots = ResultStore(folder), {}
@@ -60,7 +65,7 @@ def _plots(
         if not own:
             continue
         plots[f"{name}/horizon"] = figures.horizon_errors(facts["metrics"], own, facts.get("autoencoder"))
-        if "predicted" not in own[0]:
+        if "predicted" not in own[0] or not run["calls"][name]["against_recording"]:
             continue
         for episode in episodes:
             windows = [record for record in own if record["episode"] == episode]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from cosmos_policy.errors import UsageError
 from sim_eval.metrics.bootstrap import percentile_interval, resampling_unit
 from sim_eval.results.records import Record, window_values
 from sim_eval.results.rounding import rounded
-from sim_eval.results.store import ResultStore
+from sim_eval.results.store import ResultStore, write_json
 from sim_eval.results.summary import BOOTSTRAP_SEED, CONFIDENCE, NUM_RESAMPLES, metrics_of
 
 COMPARISON_FILE = "comparison.json"
@@ -52,6 +52,27 @@ def compare_runs(folder: Path, other: Path) -> dict[str, Any]:
         },
         "calls": calls,
     }
+
+
+def compare_and_write(folder: Path, other: Path) -> dict[str, Any]:
+    """:func:`compare_runs`, kept as ``comparison.json`` in `folder`."""
+    found = compare_runs(folder, other)
+    write_json(folder / COMPARISON_FILE, found)
+    return found
+
+
+def describe(comparison: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each metric: the two means, the difference with its interval, the verdict."""
+    for call in comparison["calls"].values():
+        yield f"{call['title']}, against {comparison['other']['checkpoint']} ({comparison['other']['folder']}):"
+        for facts in call["metrics"].values():
+            unit = "" if facts["unit"] == "1" else f" {facts['unit']}"
+            interval = facts["difference_interval"]
+            span = "" if interval is None else f" [{interval[0]:+.3g}, {interval[1]:+.3g}]"
+            yield (
+                f"  {facts['title']}: {facts['this_mean']:.3g} against {facts['other_mean']:.3g}{unit}, "
+                f"difference {facts['difference']:+.3g}{span}: {facts['verdict']}"
+            )
 
 
 def _read(folder: Path) -> tuple[Mapping[str, Any], list[Record]]:

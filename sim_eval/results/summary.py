@@ -10,6 +10,7 @@ import numpy as np
 from sim_eval.metrics.actions import Metric, display_unit, path_errors
 from sim_eval.metrics.bootstrap import percentile_interval, resampling_unit
 from sim_eval.metrics.images import PSNR_CEILING_DB
+from sim_eval.results.calibration import calibration
 from sim_eval.results.records import Record, stitched, window_values
 from sim_eval.results.rounding import rounded
 from sim_eval.results.seams import smoothness
@@ -51,6 +52,7 @@ def summarise(run: Mapping[str, Any], records: Sequence[Record], embodiment: Any
 def _summarise_call(name: str, records: Sequence[Record], run: Mapping[str, Any], embodiment: Any) -> dict[str, Any]:
     summary: dict[str, Any] = {
         "title": run["calls"][name]["title"],
+        "lead": run["calls"][name]["lead"],
         "windows": len(records),
         "episodes": len({record["episode"] for record in records}),
     }
@@ -68,6 +70,8 @@ def _summarise_call(name: str, records: Sequence[Record], run: Mapping[str, Any]
         summary["psnr_ceiling_db"] = rounded(PSNR_CEILING_DB)
         summary["unreachable_actions"] = sum(record["unreachable_actions"] for record in records)
         summary["actions"] = sum(record["horizon"] for record in records)
+    elif "samples" in records[0]:
+        summary["calibration"] = calibration(records, metrics)
     else:
         summary["dimensions"] = _dimensions(records, embodiment)
     if name == "policy":

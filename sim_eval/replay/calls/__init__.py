@@ -6,11 +6,16 @@ from collections.abc import Mapping
 
 from cosmos_policy.errors import UsageError
 from sim_eval.replay.calls.base import Call
+from sim_eval.replay.calls.calibration import CalibrationCall
+from sim_eval.replay.calls.cycle import CycleCall
 from sim_eval.replay.calls.forward_dynamics import ForwardDynamicsCall
 from sim_eval.replay.calls.inverse_dynamics import InverseDynamicsCall
 from sim_eval.replay.calls.policy import PolicyCall
 
-CALLS: Mapping[str, Call] = {call.name: call for call in (PolicyCall(), InverseDynamicsCall(), ForwardDynamicsCall())}
+CALLS: Mapping[str, Call] = {
+    call.name: call
+    for call in (PolicyCall(), InverseDynamicsCall(), ForwardDynamicsCall(), CycleCall(), CalibrationCall())
+}
 
 __all__ = ["CALLS", "Call", "choose_calls"]
 

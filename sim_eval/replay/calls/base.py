@@ -20,7 +20,8 @@ from sim_eval.replay.plan import Window
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Everything that a call needs beside its window. sampling: with no None left. output: the folder of the run."""
+    """Everything that a call needs beside its window. sampling: with no None left. output: the folder of the run.
+    samples: answers to one question, where a call asks for several."""
 
     embodiment: Any
     recording: Recording
@@ -28,6 +29,7 @@ class Scene:
     instruction: str
     sampling: Sampling
     output: Path
+    samples: int = 0
 
     def state(self, window: Window) -> dict[str, np.ndarray]:
         """The robot's state at the start of the window."""
@@ -39,10 +41,13 @@ class Scene:
 
 
 class Call(ABC):
-    """One kind of question. `title`: for readers. `contiguous`: its windows follow one another without a gap."""
+    """One kind of question. `title`, `lead`: for readers, a few words and a sentence. `contiguous`: its windows follow
+    one another without a gap. `against_recording`: its errors are against what the robot did."""
 
     name: str
     title: str
+    lead: str
+    against_recording: bool = True
     contiguous: bool = False
 
     @abstractmethod
@@ -58,13 +63,16 @@ class Call(ABC):
         """The part of the result record that compares the answer with the recording; JSON values."""
 
 
-def measure_actions(scene: Scene, window: Window, predicted: np.ndarray) -> dict[str, Any]:
+def measure_actions(
+    scene: Scene, window: Window, predicted: np.ndarray, truth: np.ndarray | None = None
+) -> dict[str, Any]:
     """Predicted against recorded actions, and the baselines on the same window: for policy and inverse dynamics.
 
+    truth: [horizon, D], what stands in the recorded actions' place; None takes those.
     "errors": source -> metric -> one number a horizon step (one in all for metrics of scope "end");
     "dimension_errors": source -> [horizon][D], signed, in display units; a baseline that does not exist here is null.
     """
-    recorded, state = scene.recorded_actions(window), scene.state(window)
+    recorded, state = scene.recorded_actions(window) if truth is None else truth, scene.state(window)
     sources: dict[str, np.ndarray | None] = {"prediction": np.asarray(predicted, dtype=np.float64)}
     for name, baseline in ACTION_BASELINES.items():
         sources[name] = baseline(
@@ -75,7 +83,7 @@ def measure_actions(scene: Scene, window: Window, predicted: np.ndarray) -> dict
         "predicted": sources["prediction"].tolist(),
         "state": {name: np.asarray(value, dtype=np.float64).tolist() for name, value in state.items()},
         "errors": {
-            name: None if actions is None else as_lists(_all_errors(scene.embodiment, actions, recorded, state))
+            name: None if actions is None else as_lists(all_errors(scene.embodiment, actions, recorded, state))
             for name, actions in sources.items()
         },
         "dimension_errors": {
@@ -85,9 +93,10 @@ def measure_actions(scene: Scene, window: Window, predicted: np.ndarray) -> dict
     }
 
 
-def _all_errors(
+def all_errors(
     embodiment: Any, actions: np.ndarray, recorded: np.ndarray, state: dict[str, np.ndarray]
 ) -> dict[Metric, np.ndarray]:
+    """Errors action by action, and after integration from `state`."""
     return action_errors(embodiment, actions, recorded) | path_errors(embodiment, actions, recorded, state)
 
 

@@ -24,6 +24,7 @@ SHOWN_LEVEL = 250
 class ForwardDynamicsCall(Call):
     name = "forward-dynamics"
     title = "Forward dynamics"
+    lead = "The checkpoint was given one recorded frame and the recorded actions, and showed what it expects to see."
 
     def request(self, scene: Scene, window: Window) -> ForwardDynamicsRequest:
         first = scene.recording.views(window.episode, window.start)[0]

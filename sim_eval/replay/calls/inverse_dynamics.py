@@ -14,6 +14,7 @@ from sim_eval.replay.plan import Window
 class InverseDynamicsCall(Call):
     name = "inverse-dynamics"
     title = "Inverse dynamics"
+    lead = "The checkpoint saw the recorded frames, window after window, and said which actions connect them."
     contiguous = True
 
     def request(self, scene: Scene, window: Window) -> InverseDynamicsRequest:

@@ -60,3 +60,19 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, tmp_path):
     monkeypatch.setattr(outcome, "replay", interrupted)
     with pytest.raises(Failure, match="the same command goes on from there"):
         outcome.run_and_tell(ReplaySettings(dataset="d", embodiment="droid", output=tmp_path))
+
+
+def test_thresholds_decide_the_exit_code_and_a_comparison_is_told(run, replayed, tmp_path):
+    settings = replayed.settings
+    where = ["--dataset", settings.dataset, "--embodiment", "droid", "--output", str(settings.output)]
+    where += ["--stride", "20", "--seed", "7"]
+    limits = tmp_path / "limits.txt"
+    limits.write_text("policy.end_effector_position_mm.mean > 1e-6  # mm\n")
+    code, out, err = run("replay", *where, "--fail-if", str(limits), "--compare", str(settings.output))
+    assert code == 1 and "--fail-if holds: policy: end_effector_position_mm.mean is" in err.splitlines()[-1]
+    assert "no clear difference" in out and (settings.output / "comparison.json").exists()
+    (settings.output / "comparison.json").unlink()
+    code, _, err = run("replay", *where, "--fail-if", "psnr_db.mean > 99")
+    assert code == 0, err
+    code, _, err = run("replay", *where, "--fail-if", "fast")
+    assert code == 2 and "is no condition" in err
