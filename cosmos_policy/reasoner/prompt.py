@@ -50,7 +50,10 @@ class Prompter:
             media["images"] = pictures
         if clips:
             media |= self._videos(clips)
-        inputs = self._processor(text=[text], return_tensors="pt", **media)
+        try:
+            inputs = self._processor(text=[text], return_tensors="pt", return_mm_token_type_ids=True, **media)
+        except ValueError as error:  # such as a picture two hundred times as wide as high
+            raise UsageError(f"The pictures or videos cannot be prepared for the network: {error}.") from error
         inputs = {name: self._placed(value) for name, value in inputs.items() if isinstance(value, torch.Tensor)}
         inputs.pop("attention_mask", None)
         return Prompt(inputs, inputs["input_ids"][0], text.rstrip().endswith(OPENING))
@@ -62,6 +65,7 @@ class Prompter:
                     for clip in clips]  # fmt: skip
         videos = [torch.from_numpy(clip.frames).permute(0, 3, 1, 2) for clip in clips]
         arguments: dict[str, Any] = {"videos": videos, "video_metadata": metadata, "do_sample_frames": False}
+        arguments["return_metadata"] = True  # Edge's processor writes the times from what this returns
         if getattr(self._processor.video_processor, "cap_pixels_per_frame", True) is None:
             arguments["cap_pixels_per_frame"] = False  # what transformers does where a checkpoint says nothing
         return arguments

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.video_utils import load_video
 
 from cosmos_policy.errors import UsageError
@@ -56,9 +57,11 @@ def inputs_of(processor, request):
         sample = partial(sample_of, processor.video_processor)
         loaded = [load_video(film, backend="pyav", sample_indices_fn=sample) for film in films]
         media["videos"], media["video_metadata"] = (list(part) for part in zip(*loaded, strict=True))
-        media |= {"do_sample_frames": False, "cap_pixels_per_frame": False}
+        media |= {"do_sample_frames": False, "return_metadata": True}
+        if hasattr(processor.video_processor, "cap_pixels_per_frame"):
+            media["cap_pixels_per_frame"] = False
     text = processor.apply_chat_template(list(request.messages), tokenize=False, add_generation_prompt=True)
-    return processor(text=[text], return_tensors="pt", **media)
+    return processor(text=[text], return_tensors="pt", return_mm_token_type_ids=True, **media)
 
 
 def sample_of(video_processor, metadata, **_):
@@ -103,6 +106,17 @@ def test_drawn_words_are_those_of_generate(kind, seed, reasoner, reference, pict
     torch.manual_seed(seed)
     drawn = generated(reference, inputs, do_sample=True, temperature=0.9, top_p=0.9, top_k=50, repetition_penalty=1.2)
     assert tokens_of(reasoner, request) == drawn
+
+
+@pytest.mark.parametrize("kind", ["text", "pictures", "video", "mixed"])
+def test_edges_words_are_those_of_generate(kind, edge, picture, film):
+    folder, generator = edge
+    reasoner = module.load_reasoner(folder, generator, torch.device("cpu"))
+    network = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+    processor = AutoProcessor.from_pretrained(folder)
+    request = ask(*conversations(picture, film)[kind], sampling=GREEDY)
+    inputs = inputs_of(processor, request)
+    assert tokens_of(reasoner, request) == generated((network, processor), inputs, do_sample=False)
 
 
 def test_a_list_is_answered_as_each_alone(reasoner, picture, film, monkeypatch):
@@ -195,6 +209,11 @@ def test_reasoning_is_asked_for_in_the_last_message_and_drawn_by_its_own_default
     assert "<think>" not in reasoner.prompter.tokenizer.decode(plain.prompt.ids)
     assert plain.drawing.settings == ReasonSampling(0.7, 0.8, 20, 1.0, 1.5, 0.0)
     assert asked.drawing.settings == ReasonSampling(0.6, 0.95, 20, 1.0, 0.0, 0.0)
+
+
+def test_a_picture_of_an_impossible_shape_is_refused(tiny):
+    with pytest.raises(UsageError, match="cannot be prepared for the network: absolute aspect ratio"):
+        tiny.reason(ask(show(np.zeros((2, 900, 3), np.uint8)), words("?")))
 
 
 def test_more_tokens_than_the_network_reads_are_refused(tiny):
