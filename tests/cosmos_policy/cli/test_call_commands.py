@@ -1,28 +1,12 @@
 """``policy``, ``inverse-dynamics`` and ``forward-dynamics`` from files to files, as typed."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from cosmos_policy.cli.main import run
 from cosmos_policy.media import read_video, write_video
-
-
-@pytest.fixture
-def command(monkeypatch, capsys, single_thread):
-    """Type a command in this process: (exit code, stdout, stderr)."""
-
-    def type_in(*arguments):
-        monkeypatch.setattr(sys, "argv", ["cosmos-policy", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            run()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return type_in
 
 
 @pytest.fixture
