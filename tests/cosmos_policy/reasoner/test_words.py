@@ -61,7 +61,8 @@ def inputs_of(processor, request):
         if hasattr(processor.video_processor, "cap_pixels_per_frame"):
             media["cap_pixels_per_frame"] = False
     text = processor.apply_chat_template(list(request.messages), tokenize=False, add_generation_prompt=True)
-    return processor(text=[text], return_tensors="pt", return_mm_token_type_ids=True, **media)
+    inputs = processor(text=[text], return_tensors="pt", return_mm_token_type_ids=True, **media)
+    return {name: value for name, value in inputs.items() if name != "video_metadata"}
 
 
 def sample_of(video_processor, metadata, **_):
