@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import embodiments
@@ -27,7 +28,7 @@ _POSE_SHAPES = {
 def check_against(
     contract: RobotContract, info: Mapping[str, Any] | None = None, where: str = "the server"
 ) -> Embodiment:
-    """The embodiment of the contract, once everything fits.
+    """The embodiment of the contract, with the chunk size that the server speaks, once everything fits.
 
     info: what the server says at /info (its key "embodiment" is compared); None where the model is in this process.
     Raises :class:`UsageError` in one sentence that names the first thing that differs.
@@ -40,6 +41,8 @@ def check_against(
         if "embodiment" not in info:
             raise UsageError(f"{where} does not say at /info which embodiment it serves: is it a cosmos-policy server?")
         require_agreement(told, info["embodiment"], where, own_normalizer=robot_file)
+        # How long a chunk is, is the checkpoint's to say.
+        embodiment = replace(embodiment, chunk_size=info["embodiment"]["chunk_size"])
     _check_views(contract, told)
     _check_states(contract, told)
     commands = {command["name"]: command for command in told["commands"]}
