@@ -25,10 +25,6 @@ class LatencyEstimate:
     def value_s(self) -> float:
         return max(self._measured, default=self._first_guess_s)
 
-    @property
-    def last_s(self) -> float | None:
-        return self._measured[-1] if self._measured else None
-
 
 class Replanner:
     """Asks as often as `execution_horizon` actions are executed, never faster than `max_replan_rate_hz`, one at a time.

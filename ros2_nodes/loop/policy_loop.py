@@ -76,6 +76,7 @@ class PolicyLoop:
         self._motion_changed = False
         self._last_s = 0.0
         self._rejection: tuple[Cause, ...] = ()
+        self._inference_ms: float | None = None
 
     # What comes in ----------------------------------------------------------------------------------------------------
 
@@ -277,6 +278,7 @@ class PolicyLoop:
             self._failed(question.request, answer.error, now)
             return
         self._replanner.latency.add(now.steady_s - question.stamp_s)
+        self._inference_ms = 1e3 * (now.steady_s - question.asked_s)
         causes = chunk_causes(answer.chunk, question.request, self._embodiment)
         if causes:
             self._rejected(question.request, answer, causes, now)
@@ -290,14 +292,13 @@ class PolicyLoop:
             return
         self._motion_changed = True
         self._drift.expect(answer.chunk, taken.slowdown)
-        latency_ms = 1e3 * (now.steady_s - question.asked_s)
         self._events.append(
             ChunkAdmitted(
                 answer.chunk,
                 question.request,
                 taken.slowdown,
                 taken.limits_hit,
-                latency_ms,
+                self._inference_ms,
                 question.prefix_steps,
             )
         )
@@ -334,7 +335,6 @@ class PolicyLoop:
         self, now: Instant, refusals: tuple[Cause, ...], asked: PolicyRequest | None, drift: float | None
     ) -> TickReport:
         events, self._events = tuple(self._events), []
-        last_s = self._replanner.latency.last_s
         observation: Observation | None = None if self._snapshot is None else self._snapshot.observation
         return TickReport(
             state=self._states.state,
@@ -346,7 +346,7 @@ class PolicyLoop:
             ages_ms=self._sampler.ages_ms(now.stamp_s),
             drift=drift,
             measured={} if self._snapshot is None else self._snapshot.measured,
-            inference_ms=None if last_s is None else 1e3 * last_s,
+            inference_ms=self._inference_ms,
             inference_too_slow=self._replanner.too_slow,
             counts=self._counter.counts(),
         )

@@ -224,3 +224,24 @@ def test_recorded_trajectories_have_the_same_convention():
     path = np.tile(np.eye(4), (5, 1, 1))
     path[:, 0, 3] = np.arange(5)
     assert np.allclose(robot.encode(Trajectory(states={"camera_to_world": path}, commands={}))[:, 0], 1.0)
+
+
+def test_what_the_model_is_told_decodes_to_the_motion_under_way():
+    told, (sense, _) = pose_contract("pose"), feeding("cartesian_position")
+    asked = []
+
+    class Remembering(CircleTestPolicy):
+        def __call__(self, request: PolicyRequest) -> ActionChunk:
+            asked.append(request)
+            return super().__call__(request)
+
+    sent, _, _ = run(told, Remembering("droid", "cartesian_position"), sense, seconds=3.0)
+    times = np.array([when for when, command in sent if isinstance(command, PoseCommand)])
+    positions = np.stack([command.position for _, command in sent if isinstance(command, PoseCommand)])
+    later = [request for request in asked[1:] if request.observation.stamp < 1012.0]
+    assert len(later) > 2 and all(request.prefix is not None for request in later)
+    for request in later:
+        path = embodiments.get("droid").decode(request.prefix, request.observation.state)["end_effector_position"]
+        due = request.observation.stamp - 990.0 + np.arange(1, len(path) + 1) / 15.0
+        done = np.stack([np.interp(due, times, positions[:, axis]) for axis in range(3)], axis=-1)
+        assert np.abs(path - done).max() < 1e-3
