@@ -34,8 +34,9 @@ def load(
     like: the known checkpoint whose prompt, sampling and normalisers this one was trained with; needed where neither a
         ``cosmos_policy.json`` in its folder nor its name tells.
     engine: "native" (our step loop: batched, and fast on GPUs) or "diffusers" (its pipeline: the reference).
-    fp8: the generation stream's linear layers in 8-bit floating point: faster and smaller, slightly less exact. Needs
-        an NVIDIA GPU of compute capability 8.9 or more.
+    fp8: the generation stream's linear layers in 8-bit floating point: faster and smaller, less exact. Needs an NVIDIA
+        GPU of compute capability 8.9 or more. An official fp8 checkpoint keeps its own 8 bits; without `fp8` its
+        weights are brought back to `dtype`.
     offload: for cards that cannot hold all weights. "text" keeps the language weights in host memory until a new
         prompt is read; "layers" brings every layer over as it is needed. None keeps everything on the device.
     Raises :class:`UsageError` for what cannot be (an unknown name lists the known ones; a folder is told what it
