@@ -132,7 +132,7 @@ class LocalModel(WorldActionModel):
         for said in self._reasoner().stream(request, read_inline):
             if isinstance(said, Reply):
                 return self._sign(said)
-            tell({"text": said.text, "reasoning": said.reasoning})
+            tell({"text": said.text, "reasoning": said.reasoning} if said.text or said.reasoning else {})
         raise Failure("The reasoner ended without a reply.")
 
     def close(self) -> None:
@@ -158,7 +158,11 @@ class LocalModel(WorldActionModel):
 
     def _stream_reason(self, request: ReasonRequest) -> Iterator[ReplyDelta | Reply]:
         reasoner = self._reasoner()
-        return (self._sign(said) if isinstance(said, Reply) else said for said in reasoner.stream(request))
+        for said in reasoner.stream(request):
+            if isinstance(said, Reply):
+                yield self._sign(said)
+            elif said.text or said.reasoning:
+                yield said
 
     def _reasoner(self) -> Reasoner:
         """Built at the first question: who never asks one needs no memory for the vision encoder."""
