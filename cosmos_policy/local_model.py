@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 CALLS = {"policy": policy, "inverse_dynamics": inverse_dynamics, "forward_dynamics": forward_dynamics}
+#: on a GPU; elsewhere nothing is compiled, and one round has touched everything:
 #: the first round compiles and chooses kernels, the second records graphs, the third shows that both are done
 WARM_UP_ROUNDS = 3
 REPORTED_LIBRARIES = ("cosmos-policy", "torch", "diffusers", "transformers", "numpy", "lerobot")
@@ -105,12 +106,13 @@ class LocalModel(WorldActionModel):
             raise UsageError("warm_up's instructions are a list of sentences, not one string.")
         started_s = time.perf_counter()
         robot = self.embodiment_for(embodiment)
+        rounds = WARM_UP_ROUNDS if self.info.device.startswith("cuda") else 1
         for call in calls:
             for size in batch_sizes:
                 made = [EXAMPLES[call](robot, seed, sampling or Sampling(), chunk_size) for seed in range(size)]
                 told = [[replace(one, instruction=instruction) for one in made] for instruction in instructions]
                 for requests in told or [made]:
-                    for _ in range(WARM_UP_ROUNDS):
+                    for _ in range(rounds):
                         self._run(CALLS[call], requests)
         return time.perf_counter() - started_s
 

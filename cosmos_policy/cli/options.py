@@ -18,14 +18,48 @@ Embodiment = Annotated[str, typer.Option(help="Name of the robot (cosmos-policy 
 Seed = Annotated[int, typer.Option(help="The same seed gives the same answer.")]
 Device = Annotated[str | None, typer.Option(help='"cpu", "cuda", "cuda:1"; default: a GPU where there is one.')]
 Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16 or float16; default: by device.")]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub id.")]
+Engine = Annotated[str, typer.Option(help="native (fast, batched), or diffusers (its pipeline: the reference).")]
+Fp8 = Annotated[bool, typer.Option("--fp8", help="8-bit linear layers: faster, smaller, slightly less exact.")]
+Offload = Annotated[str | None, typer.Option(help="text or layers: weights wait in host memory, for small cards.")]
 Tier = Annotated[int | None, typer.Option(help="Canvas tier: 256, 480, 704, 720, 768; default: the checkpoint's.")]
 Steps = Annotated[int | None, typer.Option(help="Denoising steps; default: the checkpoint's.")]
 Guidance = Annotated[float | None, typer.Option(help="Classifier-free guidance, 1 is off; default: the checkpoint's.")]
+FlowShift = Annotated[float | None, typer.Option(help="Shift of the noise schedule; default: the checkpoint's.")]
+GuidanceInterval = Annotated[
+    str | None, typer.Option(help='Guide only at timesteps "low,high", between 0 and 1001; default: at all.')
+]
+GuidanceSteps = Annotated[int | None, typer.Option(help="Guide only the first so many steps; default: all.")]
 
 
-def sampling(tier: int | None, steps: int | None, guidance: float | None) -> Sampling:
+def sampling(
+    tier: int | None,
+    steps: int | None,
+    guidance: float | None,
+    shift: float | None = None,
+    interval: str | None = None,
+    guidance_steps: int | None = None,
+) -> Sampling:
     """The sampling that these options ask for."""
-    return Sampling(num_inference_steps=steps, guidance_scale=guidance, resolution_tier=tier)
+    return Sampling(steps, guidance, shift, tier, None if interval is None else _interval(interval), guidance_steps)
+
+
+def _interval(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f'--guidance-interval is {text!r}; expected two timesteps such as "400,1000".') from None
+    if not 0 <= low <= high <= 1001:
+        raise UsageError(f"--guidance-interval is {text!r}; expected low to high, between 0 and 1001.")
+    return low, high
+
+
+def whole_numbers(text: str, option: str) -> tuple[int, ...]:
+    """ "1,4" -> (1, 4); a :class:`UsageError` for anything but numbers from 1 on."""
+    numbers = tuple(int(part) if part.strip().isdecimal() else 0 for part in text.split(","))
+    if min(numbers) < 1:
+        raise UsageError(f"{option} is {text!r}; expected whole numbers from 1 on, such as 1,4.")
+    return numbers
 
 
 def read_json(path: Path) -> Any:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cosmos_policy.cli import options
 from cosmos_policy.errors import UsageError
 
 GROUP = "Scheduling"
@@ -18,12 +19,17 @@ def serve(
     checkpoint: Annotated[str | None, typer.Option(help="tiny, a folder, or a hub id.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one and logs it.")] = 8000,
-    device: Annotated[
-        str | None, typer.Option(help='"cpu", "cuda", "cuda:1"; default: CUDA where there is one.')
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    revision: options.Revision = None,
+    like: options.Like = None,
+    engine: options.Engine = "native",
+    fp8: options.Fp8 = False,
+    offload: options.Offload = None,
+    warm_up_batches: Annotated[str, typer.Option(help="Numbers of requests at once to be warm for.")] = "1",
+    warm_up_instruction: Annotated[
+        list[str] | None, typer.Option(help="Read before the server is ready (repeatable).")
     ] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub id.")] = None,
-    like: Annotated[str | None, typer.Option(help="The known checkpoint whose habits this one has.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the model.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Where sessions without a seed of their own start.")] = 0,
     missing_views: Annotated[
@@ -81,12 +87,13 @@ def serve(
     _check(tls_cert, tls_key, allowed_local_media_path, missing_views)
     if (checkpoint is None) == (replay_dataset is None):
         raise UsageError("Say what to serve: --checkpoint (tiny is built in) or --replay-dataset, and not both.")
-    if replay_dataset is not None:
-        options = {"dataset": str(replay_dataset.resolve()), "embodiment": embodiment, "episode": replay_episode}
-        model = ModelSource("cosmos_policy.server.sources.replay:load", options)
+    loading = {"device": device, "dtype": dtype, "revision": revision, "like": like, "engine": engine}
+    if replay_dataset is None:
+        told = {"checkpoint": checkpoint, **loading, "fp8": fp8, "offload": offload}
+        model = ModelSource("cosmos_policy.server.sources.checkpoint:load", told)
     else:
-        options = {"checkpoint": checkpoint, "device": device, "dtype": dtype, "revision": revision, "like": like}
-        model = ModelSource("cosmos_policy.server.sources.checkpoint:load", options)
+        told = {"dataset": str(replay_dataset.resolve()), "embodiment": embodiment, "episode": replay_episode}
+        model = ModelSource("cosmos_policy.server.sources.replay:load", told)
     settings = ServerSettings(
         model=model,
         embodiment=embodiment,
@@ -96,6 +103,8 @@ def serve(
         missing_views=missing_views,
         inject_latency_ms=inject_latency,
         threads=threads,
+        warm_up_batches=options.whole_numbers(warm_up_batches, "--warm-up-batches"),
+        warm_up_instructions=tuple(warm_up_instruction or ()),
         limits=Limits(message_bytes=max_message_mib * MEBIBYTE),
         scheduling=Scheduling(max_queue, max_batch, deadline_ms, batch_wait_ms, worker_timeout_s, drain_s),
         security=Security(

@@ -84,7 +84,8 @@ class ServerSettings:
     embodiment: the robot that is served; a server serves one. seed: where sessions without a seed of their own start
     drawing. missing_views: "refuse", or "blank" to fill cameras that a dialect does not send with black, said in every
     answer. inject_latency_ms: added to every computation, for rehearsals. threads: CPU threads of the model; None
-    leaves it to torch.
+    leaves it to torch. warm_up_batches: numbers of requests at once that are compiled for before the server is ready.
+    warm_up_instructions: read then, where they are known beforehand.
     """
 
     model: ModelSource
@@ -95,6 +96,8 @@ class ServerSettings:
     missing_views: str = "refuse"
     inject_latency_ms: float = 0.0
     threads: int | None = None
+    warm_up_batches: tuple[int, ...] = (1,)
+    warm_up_instructions: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     scheduling: Scheduling = field(default_factory=Scheduling)
     security: Security = field(default_factory=Security)

@@ -120,7 +120,12 @@ def _forward_dynamics(
     prompt: str, reference: bytes, extra: dict, settings: dict, service: Service
 ) -> ForwardDynamicsRequest:
     frame = decode_image(reference, "input_reference", service.settings.limits)
-    model = _actions(extra, service)
+    model, served = _actions(extra, service), service.facts["embodiment"]["normalizer"]
+    if served != service.embodiment.normalizer.describe():
+        raise Invalid(
+            f"This checkpoint normalises actions by its own statistics ({served}), which are not known here: send SI "
+            "units to /v1/actions/forward-dynamics."
+        )
     return ForwardDynamicsRequest(
         # Files and fields of this surface hold what the network speaks; our calls take SI units.
         frame,
@@ -233,5 +238,5 @@ def _state(extra: dict[str, Any], service: Service) -> dict[str, np.ndarray] | N
 
 def _steps(request: Any, service: Service) -> int:
     if isinstance(request, PolicyRequest):
-        return request.chunk_size or service.embodiment.chunk_size
+        return request.chunk_size or service.facts["embodiment"]["chunk_size"]
     return len(request.frames) - 1 if isinstance(request, InverseDynamicsRequest) else len(request.actions)

@@ -19,8 +19,6 @@ from cosmos_policy.wire.messages import CALLS, Call, decode_request, encode_answ
 from cosmos_policy.world_action_model import WorldActionModel
 
 logger = logging.getLogger(__name__)
-#: Calls before the worker counts as warm: a GPU's first ones compile, capture and choose kernels.
-WARM_UP_CALLS = {"cpu": 1, "cuda": 3}
 WARM_UP_INSTRUCTION = "warm up"
 
 
@@ -37,15 +35,16 @@ class FatalDeviceError(RuntimeError):
 
 
 class Runner:
-    """A warm model. `settings`: loader, options, embodiment, inject_latency_ms, threads (plain values)."""
+    """A warm model. `settings`: plain values, as the supervisor sends them."""
 
     def __init__(self, settings: Mapping[str, Any]):
         started = time.monotonic()
         self._latency_s = settings["inject_latency_ms"] / 1e3
         try:
-            self.embodiment = embodiments.get(settings["embodiment"])
+            asked = embodiments.get(settings["embodiment"])
             self.model = _load(settings)
-            self._normalizer = self._warm_up()
+            self.embodiment = self.model.embodiment_for(asked)
+            self._warm_up(settings)
         except (ValueError, Failure) as error:
             if isinstance(error, ValueError) and not _ours(error):
                 logger.exception("the model could not be loaded")
@@ -61,8 +60,6 @@ class Runner:
     def describe(self) -> dict[str, Any]:
         """What the server tells its clients: the model, the robot, the sampling."""
         robot = describe_embodiment(self.embodiment)
-        if robot["normalizer"] != self._normalizer:  # the checkpoint brings its own
-            robot |= {"normalizer": self._normalizer, "statistics_sha256": None}
         info = asdict(self.model.info)
         return {
             "model": info,
@@ -155,14 +152,16 @@ class Runner:
             return {"error": str(error), "usage": False}
         return {"error": "The model failed on this request; the server's log says why.", "usage": False}
 
-    def _warm_up(self) -> str:
-        """Answer the example observation; returns the normaliser that the checkpoint put to use."""
-        example = self.embodiment.example_observation(seed=0)
-        observation = Observation(example["images"], example["state"])
-        place = "cuda" if self.model.info.device.startswith("cuda") else "cpu"
-        for _ in range(WARM_UP_CALLS[place]):
-            chunk = self.model.policy(observation, WARM_UP_INSTRUCTION, embodiment=self.embodiment)
-        return chunk.info["normalizer"]
+    def _warm_up(self, settings: Mapping[str, Any]) -> None:
+        """Whatever compiles, captures and chooses kernels does it now; then the model has answered at least once."""
+        if hasattr(self.model, "warm_up"):
+            options = {"batch_sizes": settings["warm_up_batches"], "instructions": settings["warm_up_instructions"]}
+            seconds = self.model.warm_up(self.embodiment, **options)
+            logger.info("warmed up for %s in %.1f s", self.embodiment.name, seconds)
+        else:
+            example = self.embodiment.example_observation(seed=0)
+            observation = Observation(example["images"], example["state"])
+            self.model.policy(observation, WARM_UP_INSTRUCTION, embodiment=self.embodiment)
 
 
 def _load(settings: Mapping[str, Any]) -> WorldActionModel:

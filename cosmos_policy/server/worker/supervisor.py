@@ -165,6 +165,8 @@ class Supervisor:
             "embodiment": settings.embodiment,
             "inject_latency_ms": settings.inject_latency_ms,
             "threads": settings.threads,
+            "warm_up_batches": list(settings.warm_up_batches),
+            "warm_up_instructions": list(settings.warm_up_instructions),
         }
         try:
             await channel.send(message)
