@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from cosmos_policy.cli import options
+
 
 def replay(
     dataset: Annotated[str, typer.Option(help="LeRobot v3 dataset: a folder, or a hub id owner/name.")],
     embodiment: Annotated[str, typer.Option(help="Robot: a name (cosmos-policy embodiments) or a YAML file.")],
     output: Annotated[Path, typer.Option(help="Folder for results.jsonl, summary.json and report.html.")],
-    checkpoint: Annotated[str, typer.Option(help='"tiny" (built in), a folder, or a hub id.')] = "tiny",
+    checkpoint: options.Checkpoint = "tiny",
     episodes: Annotated[
         str | None,
         typer.Option(help="Episodes such as 0,3:7 (ranges leave out their end: 0, 3, 4, 5, 6). All if left out."),
@@ -43,14 +45,16 @@ def replay(
     ] = None,
     fps: Annotated[float | None, typer.Option(help="Replay at this rate, not the embodiment's.")] = None,
     seed: Annotated[int, typer.Option(help="Every window's own seed follows from it.")] = 0,
-    resolution_tier: Annotated[int | None, typer.Option(help="256, 480, 704, 720 or 768.")] = None,
-    num_inference_steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
-    guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
-    flow_shift: Annotated[float | None, typer.Option(help="Shift of the noise schedule.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a checkpoint on the hub.")] = None,
-    like: Annotated[str | None, typer.Option(help="The known checkpoint that an unknown one was trained like.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; CUDA where there is one if left out.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
+    resolution_tier: options.Tier = None,
+    num_inference_steps: options.Steps = None,
+    guidance_scale: options.Guidance = None,
+    guidance_interval: options.GuidanceInterval = None,
+    guidance_steps: options.GuidanceSteps = None,
+    flow_shift: options.FlowShift = None,
+    revision: options.Revision = None,
+    like: options.Like = None,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
     batch_size: Annotated[int, typer.Option(help="Windows, of any episodes, per call of the model.")] = 1,
     compare: Annotated[
         Path | None, typer.Option(help="The --output of another checkpoint's replay of the same windows.")
@@ -74,7 +78,6 @@ def replay(
     Example: cosmos-policy replay --dataset recordings/pick_and_place --embodiment droid --episodes 0:3 --output report
     """
     from cosmos_policy.errors import Failure
-    from cosmos_policy.types import Sampling
     from sim_eval.cli.outcome import run_and_tell
     from sim_eval.replay.calls import choose_calls
     from sim_eval.replay.settings import ReplaySettings, parse_camera_map
@@ -96,11 +99,8 @@ def replay(
         instruction=instruction,
         seed=seed,
         fps=fps,
-        sampling=Sampling(
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
-            flow_shift=flow_shift,
-            resolution_tier=resolution_tier,
+        sampling=options.sampling(
+            resolution_tier, num_inference_steps, guidance_scale, flow_shift, guidance_interval, guidance_steps
         ),
         revision=revision,
         like=like,

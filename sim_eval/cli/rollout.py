@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cosmos_policy.cli import options
 from sim_eval.physics import robots, tasks
 
 
@@ -18,7 +19,7 @@ def rollout(
     robot: Annotated[
         str | None, typer.Option(help=f"One of: {', '.join(robots.NAMES)}; default: the one of the embodiment.")
     ] = None,
-    checkpoint: Annotated[str, typer.Option(help='"tiny" (built in), a folder, or a hub id.')] = "tiny",
+    checkpoint: options.Checkpoint = "tiny",
     episodes: Annotated[int, typer.Option(help="Scenes to play.")] = 20,
     seed: Annotated[int, typer.Option(help="First scene; take seeds that no recording used.")] = 0,
     instruction: Annotated[str | None, typer.Option(help="Said in place of the task's own.")] = None,
@@ -34,14 +35,16 @@ def rollout(
         list[str] | None, typer.Option(help="name=value, such as camera_position_m=0.03; may be repeated.")
     ] = None,
     videos: Annotated[int, typer.Option(help="Episodes to film, the first ones; filming takes most of the time.")] = 10,
-    resolution_tier: Annotated[int | None, typer.Option(help="256, 480, 704, 720 or 768.")] = None,
-    num_inference_steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
-    guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
-    flow_shift: Annotated[float | None, typer.Option(help="Shift of the noise schedule.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a checkpoint on the hub.")] = None,
-    like: Annotated[str | None, typer.Option(help="The known checkpoint that an unknown one was trained like.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; CUDA where there is one if left out.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
+    resolution_tier: options.Tier = None,
+    num_inference_steps: options.Steps = None,
+    guidance_scale: options.Guidance = None,
+    guidance_interval: options.GuidanceInterval = None,
+    guidance_steps: options.GuidanceSteps = None,
+    flow_shift: options.FlowShift = None,
+    revision: options.Revision = None,
+    like: options.Like = None,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
 ) -> None:
     """Let a checkpoint act in simulation, chunk by chunk, and count how often it does the task.
@@ -51,7 +54,6 @@ def rollout(
     Example: cosmos-policy rollout --task lift --embodiment droid_joint --episodes 20 --latency-ms 300 --output lift
     """
     from cosmos_policy.errors import Failure
-    from cosmos_policy.types import Sampling
     from sim_eval.physics.recording.settings import parse_image_size, parse_randomization
     from sim_eval.rollout.run import rollout as run
     from sim_eval.rollout.settings import RolloutSettings
@@ -74,7 +76,9 @@ def rollout(
         supersampling=supersampling,
         randomization=parse_randomization(randomize or [], plain),
         videos=videos,
-        sampling=Sampling(num_inference_steps, guidance_scale, flow_shift, resolution_tier),
+        sampling=options.sampling(
+            resolution_tier, num_inference_steps, guidance_scale, flow_shift, guidance_interval, guidance_steps
+        ),
         revision=revision,
         like=like,
         device=device,
