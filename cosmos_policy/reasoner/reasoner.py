@@ -79,7 +79,10 @@ class Reasoner:
         return [replies[number] for number in range(len(requests))]
 
     def stream(self, request: ReasonRequest, read: Reader = read_source) -> Iterator[ReplyDelta | Reply]:
-        """What is said as it is said, and at last the whole :class:`Reply`. Closing the iterator stops the answer."""
+        """What is said as it is said, and at last the whole :class:`Reply`. Closing the iterator stops the answer.
+
+        There is a delta for every token, also for one that adds nothing yet: whoever follows can stop at each.
+        """
         for _, said in self._events([request], read):
             yield said
 
@@ -212,8 +215,7 @@ class Reasoner:
             if answer.transcript.stopped_by is not None:
                 answer.ended = "stop"
         for delta in deltas:
-            if delta.text or delta.reasoning:
-                yield answer.number, delta
+            yield answer.number, delta
         if answer.ended is not None:
             yield answer.number, self._reply(answer)
 
