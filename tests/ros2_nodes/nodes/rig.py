@@ -155,7 +155,11 @@ def rig(ros: Any, contract: RobotContract, server: str, *, robot: dict[str, Any]
         Robot(ros, contract, **(robot or {})) as body,
         node(ros, contract=str(CONTRACT), server=server, **parameters) as brain,
     ):
-        yield body, brain
+        try:
+            yield body, brain
+        except AssertionError as error:
+            error.add_note(f"the node's log:\n{brain.log}")
+            raise
 
 
 def _setup(contract: RobotContract, name: str) -> dict[str, Any]:

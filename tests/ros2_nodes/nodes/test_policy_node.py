@@ -1,5 +1,7 @@
 """policy_node as a real process, between a real server and the test robot: it runs, and it holds or stops."""
 
+import signal
+
 import numpy as np
 import pytest
 from rig import CONTRACT, rig, smooth_server
@@ -45,9 +47,9 @@ def running(active, moods):
     robot, _ = active
     robot.do("heal")
     moods.unlink(missing_ok=True)
-    if robot.do("status")["state"] == "stopped":
-        robot.do("emergency_stop", pressed=False)
-        robot.wait("a new start", lambda: robot.do("trigger", name="start")[0])
+    robot.do("emergency_stop", pressed=False)
+    going = ("starting", "running", "hold")
+    robot.wait("a start", lambda: robot.do("trigger", name="start")[0] or robot.do("status")["state"] in going)
     robot.wait_state("running")
     robot.do("forget")
     yield robot
@@ -105,13 +107,19 @@ def test_a_fault_of_the_robot_holds_within_two_ticks_of_its_discovery_and_goes_o
     running, fault, value, reasons
 ):
     running.do("fault", name=fault, value=value)
-    running.wait_state("hold")
-    told = running.do("since_mark")
-    held = next(n for n, status in enumerate(told) if status["state"] == "hold")
     known = tuple(reasons.split())
-    noticed = next(n for n, status in enumerate(told) if any(cause.startswith(known) for cause in status["reasons"]))
+
+    def named(status):
+        return any(cause.startswith(known) for cause in status["reasons"])
+
+    def held_because_of_it():
+        return [status for status in running.do("since_mark") if status["state"] == "hold" and named(status)]
+
+    running.wait(f"a hold because of {reasons}", held_because_of_it)
+    told = running.do("since_mark")
+    noticed = next(n for n, status in enumerate(told) if named(status))
+    held = next(n for n, status in enumerate(told) if status["state"] == "hold")
     assert held - noticed <= 2
-    assert any(cause.startswith(known) for cause in told[held]["reasons"])
     shown = running.wait(
         "it in /diagnostics", lambda: [d for d in running.do("diagnostics") if d["motion"]["level"] == 1]
     )
@@ -172,7 +180,7 @@ def test_an_instruction_runs_until_its_time_is_up(running):
     done = running.wait("the result", lambda: running.do("result")["result"])
     assert (done["success"], done["reason"]) == (True, "time_limit")
     assert done["duration_s"] >= 1.5 and running.do("result")["feedback"] >= 3
-    assert running.do("status")["state"] == "stopped"
+    running.wait_state("stopped")
 
 
 def test_an_instruction_is_replaced_cancelled_and_stopped_with_its_reason(running):
@@ -201,3 +209,10 @@ def test_deactivation_brings_the_arm_to_rest_and_nothing_is_sent_afterwards(runn
     assert running.do("transition", label="configure")
     assert running.do("transition", label="activate")
     running.wait_state("running")
+
+
+def test_a_signal_ends_the_node_in_order_and_the_arm_at_rest(running, active):
+    _, node = active
+    assert node.end(signal.SIGTERM) == 0
+    assert "running -> inactive: requested" in node.log
+    assert_at_rest(running)

@@ -18,7 +18,9 @@ from typing import Any
 import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
@@ -48,6 +50,12 @@ class Desk:
         request = ChangeState.Request(transition=Transition(id=number, label=label))
         future = self._operator.change_state.call_async(request)
         future.add_done_callback(lambda done: answer(done.result().success))
+
+    def set(self, answer: Answer, **parameters: Any) -> None:
+        """Set parameters of the node; whether it took them all."""
+        told = [Parameter(name, value=value).to_parameter_msg() for name, value in parameters.items()]
+        future = self._operator.set_parameters_of_node.call_async(SetParameters.Request(parameters=told))
+        future.add_done_callback(lambda done: answer(all(one.successful for one in done.result().results)))
 
     def instruct(self, answer: Answer, text: str) -> None:
         self._operator.instruction.publish(String(data=text))

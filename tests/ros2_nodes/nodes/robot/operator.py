@@ -7,6 +7,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import SetParameters
 from rclpy.action import ActionClient
 from rclpy.node import Node
 from sensor_msgs.msg import Image
@@ -35,6 +36,7 @@ class Operator(Node):
         self.change_state = self.create_client(ChangeState, f"{node}/change_state")
         self.get_state = self.create_client(GetState, f"{node}/get_state")
         self.set_instruction = self.create_client(SetInstruction, f"{node}/set_instruction")
+        self.set_parameters_of_node = self.create_client(SetParameters, f"{node}/set_parameters")
         self.triggers = {name: self.create_client(Trigger, f"{node}/{name}") for name in ("start", "stop")}
         self.run_instruction = ActionClient(self, RunInstruction, f"{node}/run_instruction")
         self.instruction = self.create_publisher(String, instruction_topic, quality("latched"))
