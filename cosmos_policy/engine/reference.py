@@ -7,20 +7,24 @@ yardstick for anything faster.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import diffusers
 import numpy as np
 import torch
 from diffusers import Cosmos3OmniPipeline, CosmosActionCondition
+from PIL import Image
 
-from cosmos_policy.engine.request import EngineRequest, EngineResult
+from cosmos_policy.engine.request import EngineRequest, EngineResult, OnStep
+from cosmos_policy.engine.sound import SoundDecoder
 from cosmos_policy.engine.text import check_prompt_length, prompt_token_ids, system_prompt_for
 from cosmos_policy.engine.weights import Parts
 from cosmos_policy.errors import UsageError
+
+FRAMES_PER_LATENT = 4
 
 
 @dataclass
@@ -66,8 +70,8 @@ class ExactPipeline(Cosmos3OmniPipeline):
         self.encode_s = _now(x.device) - started
         return latents
 
-    def run(self, request: EngineRequest) -> EngineResult:
-        """One request through ``Cosmos3OmniPipeline.__call__``."""
+    def run(self, request: EngineRequest, on_step: Callable[[], None] | None = None) -> EngineResult:
+        """One request through ``Cosmos3OmniPipeline.__call__``. on_step: called after each step."""
         self._request = request
         device = self._get_execution_device()
         sampling = request.sampling
@@ -77,6 +81,8 @@ class ExactPipeline(Cosmos3OmniPipeline):
 
         def note_step(pipeline, index, timestep, tensors):
             steps.append(_now(device))
+            if on_step is not None:
+                on_step()
             return tensors
 
         started = _now(device)
@@ -102,7 +108,8 @@ class ExactPipeline(Cosmos3OmniPipeline):
         }
         step_ms = tuple(1e3 * (after - before) for before, after in pairwise(steps))
         video = np.round(np.asarray(output.video) * 255).astype(np.uint8) if request.video else None
-        return EngineResult(rows, video, timing, step_ms)
+        sound = None if output.sound is None else output.sound.float().cpu().numpy()
+        return EngineResult(rows, video, timing, step_ms, sound)
 
 
 def _action_arguments(request: EngineRequest) -> dict[str, Any]:
@@ -119,9 +126,23 @@ def _action_arguments(request: EngineRequest) -> dict[str, Any]:
 
 
 def _video_arguments(request: EngineRequest) -> dict[str, Any]:
-    fit = request.fit
-    image = request.frames[0] if len(request.frames) else None
-    return {"image": image, "num_frames": request.num_frames, "height": fit.canvas_height, "width": fit.canvas_width}
+    fit, arguments = request.fit, {}
+    if len(request.frames) == 1:
+        arguments = {"image": request.frames[0]}
+    elif len(request.frames):
+        known = range((len(request.frames) - 1) // FRAMES_PER_LATENT + 1)
+        kept = [index for index in known if index not in request.open_frames]
+        arguments = {
+            "video": [Image.fromarray(frame) for frame in request.frames],
+            "condition_frame_indexes_vision": kept,
+        }
+    return {
+        "num_frames": request.num_frames,
+        "height": fit.canvas_height,
+        "width": fit.canvas_width,
+        "enable_sound": request.sound_frames > 0,
+        **arguments,
+    }
 
 
 class ReferenceEngine:
@@ -140,13 +161,24 @@ class ReferenceEngine:
             use_native_flow_schedule=parts.native_flow,
         )
         self._pipeline.set_progress_bar_config(disable=True)
+        self._sound, self._distilled = SoundDecoder(parts.folder, device), parts.distilled_sigmas is not None
 
-    def run(self, requests: Sequence[EngineRequest]) -> list[EngineResult]:
+    def run(self, requests: Sequence[EngineRequest], on_step: OnStep | None = None) -> list[EngineResult]:
         """One after the other: the pipeline takes one sample a call."""
         for request in requests:
             self._check(request)
+        if any(request.sound_frames for request in requests):
+            self._pipeline.register_modules(sound_tokenizer=self._sound.network())
+        tell = None
+        if on_step is not None:
+            steps = sum(request.sampling.num_inference_steps for request in requests)
+            done = count(1)
+
+            def tell() -> None:
+                on_step(next(done), steps)
+
         with torch.no_grad():
-            return [self._pipeline.run(request) for request in requests]
+            return [self._pipeline.run(request, tell) for request in requests]
 
     def close(self) -> None:
         """Drop the weights."""
@@ -159,8 +191,9 @@ class ReferenceEngine:
                 "diffusers' pipeline guides every step: without guidance_interval and guidance_steps, or with "
                 'engine="native", this runs.'
             )
-        if request.mode == "generate" and len(request.frames) > 1:
-            raise UsageError("The reference engine generates from a prompt and at most one frame.")
+        if request.controls is not None or self._distilled:
+            what = "no control videos" if request.controls is not None else "no few-step checkpoint"
+            raise UsageError(f'diffusers\' pipeline takes {what}; with engine="native" this runs.')
         partly_clean = request.mode != "forward_dynamics" and bool(request.clean_rows.any())
         if request.row_offset != 1 or partly_clean:
             raise UsageError(

@@ -21,9 +21,13 @@ class SoundDecoder:
     @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> np.ndarray:
         """[sound frames, sound width] -> float32 [channels, samples] in [-1, 1], at the decoder's rate."""
+        return self.network().decode(latents.T[None].float())[0].cpu().numpy()
+
+    def network(self):
+        """diffusers' ``Cosmos3AVAEAudioTokenizer``."""
         if self._network is None:
             self._network = self._load()
-        return self._network.decode(latents.T[None].float())[0].cpu().numpy()
+        return self._network
 
     def _load(self):
         from diffusers import Cosmos3AVAEAudioTokenizer

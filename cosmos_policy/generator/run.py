@@ -19,7 +19,7 @@ def run_jobs(jobs: Sequence[Job], engine: Engine, on_step: OnStep | None = None)
 
     on_step: told of the denoising steps of all of them; what it raises stops everything within one step.
     """
-    progress = _Progress(jobs, on_step)
+    progress = _Progress(sum(job.steps for job in jobs if len(job.chunks) > 1), on_step)
     results: dict[int, list[EngineResult]] = {}
     together = [place for place, job in enumerate(jobs) if len(job.chunks) == 1]
     if together:
@@ -36,7 +36,7 @@ def _run_chunks(job: Job, engine: Engine, progress: _Progress) -> list[EngineRes
     for chunk in job.chunks:
         if made:
             chunk = replace(chunk, frames=made[-1].video[-job.overlap :])
-        made += engine.run([chunk], progress.teller())
+        made += engine.run([chunk], progress.teller(chunk.sampling.num_inference_steps))
     return made
 
 
@@ -64,26 +64,20 @@ def _exactly(sound: np.ndarray | None, samples: int) -> np.ndarray:
 
 
 class _Progress:
-    """One count of steps over several runs of an engine."""
+    """One count of steps over several runs of an engine. later: steps of the jobs of several chunks, not yet begun."""
 
-    def __init__(self, jobs: Sequence[Job], on_step: OnStep | None):
-        self._on_step, self._before = on_step, 0
-        schedules = {
-            (c.sampling.num_inference_steps, c.sampling.flow_shift)
-            for j in jobs
-            for c in j.chunks[:1]
-            if len(j.chunks) == 1
-        }
-        self._steps = sum(steps for steps, _ in schedules) + sum(job.steps for job in jobs if len(job.chunks) > 1)
+    def __init__(self, later: int, on_step: OnStep | None):
+        self._later, self._on_step, self._before = later, on_step, 0
 
-    def teller(self) -> OnStep | None:
-        """What the next run of the engine tells its steps to."""
+    def teller(self, own: int = 0) -> OnStep | None:
+        """What the next run of the engine tells its steps to. own: how many of the later steps it makes."""
         if self._on_step is None:
             return None
+        self._later -= own
         before = self._before
 
-        def tell(done: int, _steps: int) -> None:
+        def tell(done: int, steps: int) -> None:
             self._before = before + done
-            self._on_step(self._before, self._steps)
+            self._on_step(self._before, before + steps + self._later)
 
         return tell
