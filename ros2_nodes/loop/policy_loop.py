@@ -148,10 +148,11 @@ class PolicyLoop:
         seen = self._sampler.sample(now.stamp_s)
         refusals = clock or self._refusals(seen)
         self._snapshot = seen if isinstance(seen, Snapshot) and not refusals else None
+        late = self._watchdog.late(now.steady_s)
         self._watchdog.ticked(refusals, now.steady_s)
         self._counter.add(refusals)
         drift = None if self._snapshot is None else self._drift.score(self._snapshot.observation)
-        wrong = (*clock, *self._wrong_with_motion(), *self._drift.causes(drift))
+        wrong = (*clock, *late, *self._wrong_with_motion(), *self._drift.causes(drift))
         self._judge(wrong, now)
         self._take_answer(now)
         asked = self._ask(now) if not wrong and not self._standing_causes(now) else None

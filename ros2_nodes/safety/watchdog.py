@@ -29,8 +29,10 @@ class Watchdog:
 
     def causes(self, now_s: float) -> tuple[Cause, ...]:
         """What has been wrong for two control periods."""
-        if self._refused_ticks >= _REFUSED_TICKS:
-            return self._refusals
+        return self._refusals if self._refused_ticks >= _REFUSED_TICKS else self.late(now_s)
+
+    def late(self, now_s: float) -> tuple[Cause, ...]:
+        """Whether the last tick is more than two control periods ago."""
         if self._tick_s is not None and now_s - self._tick_s > _LATE_PERIODS * self._period_s:
             silent_ms = 1e3 * (now_s - self._tick_s)
             return (Cause(Reason.TICK_LATE, f"no tick for {silent_ms:.0f} ms: is the node starved?"),)

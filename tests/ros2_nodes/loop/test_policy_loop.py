@@ -242,3 +242,11 @@ def test_the_clock_of_stamps_may_differ_from_the_steady_one_by_any_constant():
     world.run(1.0)
     assert world.loop.state.value == "running"
     assert isinstance(world.now, Instant)
+
+
+def test_a_tick_that_comes_late_holds_even_where_nothing_is_streamed():
+    world = running()
+    world.now_s += 0.3
+    report = world.loop.tick(world.now)
+    assert report.state.value == "hold" and report.causes[0].reason is Reason.TICK_LATE
+    assert report.asked is None
