@@ -42,6 +42,11 @@ def load(
     Raises :class:`UsageError` for what cannot be (an unknown name lists the known ones; a folder is told what it
     lacks) and :class:`Failure` for what did not work (no network, licence not accepted).
     """
+    if not isinstance(checkpoint, (str, os.PathLike)) or not os.fspath(checkpoint):
+        raise UsageError(
+            f'checkpoint is {checkpoint!r}; expected "tiny", a checkpoint folder, or a hub id such as '
+            '"nvidia/Cosmos3-Nano" (cosmos-policy checkpoints lists the known ones).'
+        )
     if importlib.util.find_spec("torch") is None:
         raise UsageError(
             "This installation has no torch, so no model can run in it: install cosmos-policy[model], "

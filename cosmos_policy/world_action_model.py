@@ -167,11 +167,11 @@ class WorldActionModel(ABC):
                     f"{', '.join(extra)} cannot be given beside a {kind.__name__}: put it into the request."
                 )
             if isinstance(subject, kind):
-                return run([subject])[0]
+                return run([_checked(subject)])[0]
             strangers = {type(request).__name__ for request in subject if not isinstance(request, kind)}
             if strangers:
                 raise UsageError(f"A list of {kind.__name__} cannot hold {', '.join(sorted(strangers))}.")
-            return run(list(subject))
+            return run([_checked(request) for request in subject])
         missing = [name for name, value in first.items() if value is None]
         if missing:
             raise UsageError(f"{' and '.join(missing)} must be given (or a {kind.__name__}, or a list of them).")
@@ -180,4 +180,15 @@ class WorldActionModel(ABC):
         except TypeError:
             known = ", ".join(name for name in kind.__dataclass_fields__ if name not in first)
             raise UsageError(f"Unknown option among {', '.join(options)}; the call takes {known}.") from None
-        return run([request])[0]
+        return run([_checked(request)])[0]
+
+
+def _checked(request: Any) -> Any:
+    """`request`, whose sampling must be of its call's own kind: a map of the same fields would fail much later."""
+    wanted = type(type(request).__dataclass_fields__["sampling"].default)
+    if not isinstance(request.sampling, wanted):
+        raise UsageError(
+            f"sampling is a {type(request.sampling).__name__}; expected cosmos_policy.types.{wanted.__name__}(...), "
+            f"with {', '.join(wanted.__dataclass_fields__)}."
+        )
+    return request

@@ -2,6 +2,7 @@
 
 import pytest
 
+import cosmos_policy
 from cosmos_policy import Sampling, UsageError
 
 
@@ -34,3 +35,17 @@ def test_chunk_size(tiny, observation):
 def test_embodiment(tiny, observation):
     with pytest.raises(UsageError, match="embodiment is a int; expected a name"):
         tiny.policy(observation, "go", embodiment=5)
+
+
+@pytest.mark.parametrize("sampling", [{}, None, 3])
+def test_sampling_of_another_kind(tiny, observation, sampling):
+    with pytest.raises(UsageError, match=r"sampling is a \w+; expected cosmos_policy.types.Sampling"):
+        tiny.policy(observation, "go", embodiment="droid", sampling=sampling)
+    with pytest.raises(UsageError, match=r"expected cosmos_policy.types.ReasonSampling"):
+        tiny.reason([{"role": "user", "content": "hello"}], sampling=sampling)
+
+
+@pytest.mark.parametrize("checkpoint", [None, "", 3])
+def test_a_checkpoint_that_is_no_name(checkpoint):
+    with pytest.raises(UsageError, match="checkpoint is .*; expected"):
+        cosmos_policy.load(checkpoint)
