@@ -63,7 +63,7 @@ def droid_contract(kind: str = "joint_positions", **changes: dict) -> RobotContr
         },
     }  # fmt: skip
     for part, settings in changes.items():
-        content[part] = {**content[part], **settings} if isinstance(settings, dict) else settings
+        content[part] = {**content.get(part, {}), **settings} if isinstance(settings, dict) else settings
     return RobotContract.model_validate(content)
 
 
