@@ -12,6 +12,7 @@ from rclpy.node import Node
 
 from cosmos_policy.errors import UsageError
 from cosmos_policy.types import Sampling
+from ros2_nodes.nodes.keys import read_key
 
 #: Name -> (value, meaning). The value's type is the parameter's.
 PARAMETERS: dict[str, tuple[Any, str]] = {
@@ -70,7 +71,7 @@ def read(node: Node) -> PolicySettings:
         contract=Path(given["contract"]),
         overrides=dict(_override(text) for text in given["overrides"] if text),
         server=given["server"],
-        api_key=_key(given["api_key_file"]),
+        api_key=read_key(given["api_key_file"]),
         certificate_file=given["certificate_file"] or None,
         connect_timeout_s=given["connect_timeout_s"],
         in_process=given["in_process"],
@@ -91,15 +92,3 @@ def _override(text: str) -> tuple[str, Any]:
         return name.strip(), yaml.safe_load(value)
     except yaml.YAMLError:
         raise UsageError(f"The override {text!r} has a value that is no YAML.") from None
-
-
-def _key(path: str) -> str | None:
-    if not path:
-        return None
-    try:
-        key = Path(path).read_text().strip()
-    except OSError as error:
-        raise UsageError(f"api_key_file {path} cannot be read ({error.strerror}).") from None
-    if not key or "\n" in key:
-        raise UsageError(f"api_key_file {path} must hold one line, the key.")
-    return key
