@@ -12,8 +12,8 @@ from cosmos_policy.types import Transfer, check_frames
 
 #: kinds in the order in which they stand before the made video (diffusers' names: edge, blur, depth, seg, wsm)
 KINDS = ("edge", "blur", "depth", "segmentation", "world_scenario")
-#: Canny's thresholds on 8-bit grey levels, and the blur's width as a share of the smaller side
-EDGE_LOW, EDGE_HIGH, EDGE_SIGMA = 100.0, 200.0, 1.0
+#: Canny's usual thresholds on 8-bit grey levels that were not smoothed; the blur's width as a share of the smaller side
+EDGE_LOW, EDGE_HIGH, EDGE_SIGMA = 100.0, 200.0, 0.0
 BLUR_SHARE = 0.02
 
 
