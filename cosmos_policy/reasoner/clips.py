@@ -19,12 +19,14 @@ MOST_FRAMES = 768
 class Looking:
     """How much of a video is looked at.
 
-    fps: frames taken from each second; None takes every frame. frames: the most of one video; frame_pixels: width times
-    height of a frame or picture; clip_pixels: those of all frames together that are taken.
+    fps: frames taken from each second; None takes every frame. frames: the most of one video; whole_frames: the most
+    that a video may have, as all of them must be decoded. frame_pixels: width times height of a frame or picture;
+    clip_pixels: those of all frames together that are taken.
     """
 
     fps: float | None = VIDEO_FPS
     frames: int = MOST_FRAMES
+    whole_frames: int = 3600 * 30
     frame_pixels: int = 8192 * 8192
     clip_pixels: int = MOST_FRAMES * 1920 * 1080
 
@@ -58,6 +60,8 @@ def decode_clip(data: bytes, name: str, looking: Looking) -> Clip:
             stamps = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
             if not stamps:
                 raise UsageError(f"{name} holds no frame.")
+            if len(stamps) > looking.whole_frames:
+                raise UsageError(f"{name} has {len(stamps)} frames; videos of at most {looking.whole_frames} are read.")
             times = [float((stamp - stamps[0]) * stream.time_base) for stamp in stamps]
             rate = float(stream.average_rate or 0) or (len(times) / times[-1] if times[-1] else 1.0)
             wanted = take(len(times), rate, name, looking)

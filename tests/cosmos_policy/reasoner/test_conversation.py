@@ -185,5 +185,7 @@ def test_what_is_too_large_is_refused_with_the_number(picture, film):
         read({"type": "image", "image": encoded}, looking=Looking(frame_pixels=100))
     with pytest.raises(UsageError, match="has 45 frames, and at most 20 can be looked at"):
         read({"type": "video", "video": film}, looking=Looking(fps=None, frames=20))
+    with pytest.raises(UsageError, match="has 45 frames; videos of at most 40 are read"):
+        read({"type": "video", "video": film}, looking=Looking(whole_frames=40))
     with pytest.raises(UsageError, match="ask for fewer frames"):
         read({"type": "video", "video": film}, looking=Looking(clip_pixels=1000))
