@@ -169,3 +169,12 @@ def test_a_state_of_another_shape_is_refused():
     told = changed("streams/joint_position/joints", [f"joint_{number}" for number in range(1, 9)])
     with pytest.raises(UsageError, match=r"makes a state of shape \[8\], but droid_joint reads \[7\]"):
         check_against(RobotContract.model_validate(told))
+
+
+SHIPPED = sorted((Path(__file__).parents[3] / "launch" / "config").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_every_shipped_contract_fits_its_embodiment(file):
+    contract = load_contract(file)
+    assert check_against(contract).name == contract.embodiment
