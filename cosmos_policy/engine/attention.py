@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -89,7 +90,9 @@ def choose_attention(device: torch.device, dtype: torch.dtype, heads: int, kv_he
     timed = []
     for candidate in candidates():
         try:
-            timed.append((_milliseconds(candidate, query, key, value), candidate))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch warns of every kernel that it was told not to take
+                timed.append((_milliseconds(candidate, query, key, value), candidate))
         except Exception as error:  # each library has its own way to say no to a GPU, a dtype or a head size
             logger.info("attention: %s does not work here: %r", candidate.name, error)
     best = min(timed, key=lambda pair: pair[0])[1]
