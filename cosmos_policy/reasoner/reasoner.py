@@ -21,7 +21,7 @@ from cosmos_policy.reasoner.clips import VIDEO_FPS, Looking
 from cosmos_policy.reasoner.conversation import Reader, Turn, read_conversation
 from cosmos_policy.reasoner.network import load_network
 from cosmos_policy.reasoner.prompt import Prompt, Prompter, load_processor
-from cosmos_policy.reasoner.rows import Rows, room_for
+from cosmos_policy.reasoner.rows import Rows, room_for, rows_that_fit
 from cosmos_policy.reasoner.sampling import Drawing, draw, sampling_for
 from cosmos_policy.reasoner.sources import read_source
 from cosmos_policy.reasoner.transcript import Transcript
@@ -89,7 +89,8 @@ class Reasoner:
     def _events(self, requests: Sequence[ReasonRequest], read: Reader) -> Iterator[tuple[int, ReplyDelta | Reply]]:
         """(request's number, what was said). All are read before one is answered: a wrong request costs nothing."""
         waiting = deque(self._read(number, request, read) for number, request in enumerate(requests))
-        free = list(range(min(MOST_ROWS, len(waiting))))[::-1]
+        free = list(range(self._count_rows(waiting)))[::-1]
+        longest = max((len(answer.prompt.ids) for answer in waiting), default=0)
         rows: Rows | None = None
         # Graphs keep the rows that they were recorded with: neither outlives the answers.
         graphs = Graphs(self.device, KEPT_GRAPHS)
@@ -105,7 +106,9 @@ class Reasoner:
                 if answer.ended is None:
                     row = free.pop()
                     active[row] = answer
-                    rows = self._seat(rows, len(free) + len(active), row, answer, cache)
+                    if rows is None:
+                        rows = Rows(len(free) + len(active), room_for(longest + 1), cache)
+                    rows.take(row, cache)
             if not active:
                 continue
             rows, logits = self._step(rows, active, graphs)
@@ -115,6 +118,12 @@ class Reasoner:
                 if answer.ended is not None:
                     del active[row]
                     free.append(row)
+
+    def _count_rows(self, waiting: Sequence[_Answer]) -> int:
+        """How many answers are written at once."""
+        tokens = max((len(answer.prompt.ids) + answer.request.max_tokens for answer in waiting), default=0)
+        config, dtype = self.network.config.get_text_config(), self.network.lm_head.weight.dtype
+        return rows_that_fit(min(MOST_ROWS, len(waiting)), tokens, config, self.device, dtype)
 
     def _read(self, number: int, request: ReasonRequest, read: Reader) -> _Answer:
         started = time.perf_counter()
@@ -160,17 +169,6 @@ class Reasoner:
         cache = DynamicCache(config=network.config.get_text_config())
         result = network(**inputs, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return cache, result.logits[:, -1]
-
-    @torch.inference_mode()
-    def _seat(self, rows: Rows | None, count: int, row: int, answer: _Answer, cache: DynamicCache) -> Rows:
-        """`rows` with the answer's prompt in them; made or made longer where there is no room."""
-        needed = room_for(answer.place + 1)
-        if rows is None:
-            rows = Rows(count, needed, cache)
-        elif rows.length < needed:
-            rows = rows.grown(needed)
-        rows.take(row, cache)
-        return rows
 
     @torch.inference_mode()
     def _step(self, rows: Rows, active: dict[int, _Answer], graphs: Graphs) -> tuple[Rows, torch.Tensor]:

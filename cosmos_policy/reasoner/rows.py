@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from transformers import Cache, DynamicCache
 from transformers.cache_utils import CacheLayerMixin
@@ -48,7 +50,8 @@ class Rows(Cache):
     numbers: int64 [rows], 0, 1, ... places: int64 [rows], where in its row each next token goes; set before a pass.
     """
 
-    def __init__(self, count: int, length: int, like: DynamicCache):
+    @torch.inference_mode()
+    def __init__(self, count: int, length: int, like: DynamicCache | Rows):
         shapes = [(layer.keys.shape, layer.keys) for layer in like.layers]
         super().__init__(
             layers=[
@@ -61,6 +64,7 @@ class Rows(Cache):
         self.numbers = torch.arange(count, device=device)
         self.places = torch.zeros(count, dtype=torch.long, device=device)
 
+    @torch.inference_mode()
     def take(self, row: int, prompt: DynamicCache) -> None:
         """Put a prompt's keys and values into `row`."""
         for ours, theirs in zip(self.layers, prompt.layers, strict=True):
@@ -68,6 +72,7 @@ class Rows(Cache):
             ours.keys[row, :, :tokens] = theirs.keys[0]
             ours.values[row, :, :tokens] = theirs.values[0]
 
+    @torch.inference_mode()
     def grown(self, length: int) -> Rows:
         """The same rows with room for `length` tokens."""
         wider = Rows(self.count, length, self)
@@ -83,3 +88,17 @@ class Rows(Cache):
 def room_for(tokens: int) -> int:
     """The length of rows that hold `tokens`."""
     return -(-tokens // GROWTH) * GROWTH
+
+
+def rows_that_fit(most: int, tokens: int, config: Any, device: torch.device, dtype: torch.dtype) -> int:
+    """How many rows of `tokens` tokens a device's free memory holds, at least 1 and at most `most`.
+
+    config: the language network's. Growing needs the old rows beside the new ones, and a prompt its own room: a third
+    of what is free is taken.
+    """
+    if device.type != "cuda":
+        return most
+    heads = config.num_key_value_heads * config.head_dim
+    row_bytes = 2 * config.num_hidden_layers * heads * dtype.itemsize * room_for(tokens)
+    free = torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return max(1, min(most, free // 3 // row_bytes))

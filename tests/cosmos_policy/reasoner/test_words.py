@@ -35,7 +35,8 @@ def tokens_of(reasoner, request) -> list[int]:
     graphs = module.Graphs(reasoner.device, 1)
     cache, logits = reasoner._read_prompt(answer)
     token = module.draw(logits, [answer.drawing]).item()
-    rows = reasoner._seat(None, 1, 0, answer, cache)
+    rows = module.Rows(1, module.room_for(len(answer.prompt.ids) + 1), cache)
+    rows.take(0, cache)
     while True:
         drawn.append(token)
         list(reasoner._note(answer, token))
