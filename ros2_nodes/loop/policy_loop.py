@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from cosmos_policy.client.connection import ServerRefusal
 from cosmos_policy.errors import UsageError
-from cosmos_policy.types import Observation, PolicyRequest
+from cosmos_policy.types import ActionChunk, PolicyRequest
 from embodiments import Embodiment, EmbodimentError
 from ros2_nodes.commanding.records import Command
 from ros2_nodes.commanding.writer import CommandWriter
 from ros2_nodes.contract import RobotContract
 from ros2_nodes.drift import DriftMonitor
-from ros2_nodes.execution import Answer, Inference, Replanner
+from ros2_nodes.execution import Inference
 from ros2_nodes.loop.clocks import ClockWatch
 from ros2_nodes.loop.executor import MotionExecutor
 from ros2_nodes.loop.instant import Instant
+from ros2_nodes.loop.questions import Questions
 from ros2_nodes.loop.report import ChunkAdmitted, ChunkRejected, Event, StateChanged, TickReport
 from ros2_nodes.observing import Refusal, Sample, Sampler, Snapshot
 from ros2_nodes.reasons import Cause, Reason, ReasonCounter
@@ -29,23 +30,8 @@ from ros2_nodes.safety import (
     chunk_causes,
 )
 
-_RETRY_S = 1.0
-"""After a failed call, before the next one."""
 _GARBAGE = (Reason.NOT_FINITE, Reason.CHUNK_INCONSISTENT)
 """Answers that say more about the server than about one chunk: the robot holds."""
-
-
-@dataclass(frozen=True)
-class _Question:
-    """request, when it was asked, and the steady time of its observation."""
-
-    request: PolicyRequest
-    asked_s: float
-    stamp_s: float
-
-    @property
-    def prefix_steps(self) -> int:
-        return 0 if self.request.prefix is None else len(self.request.prefix)
 
 
 class PolicyLoop:
@@ -56,10 +42,10 @@ class PolicyLoop:
     """
 
     def __init__(self, contract: RobotContract, embodiment: Embodiment, inference: Inference, seed: int = 0) -> None:
-        self._contract, self._embodiment, self._inference = contract, embodiment, inference
+        self._embodiment = embodiment
+        self._questions = Questions(contract.execution, embodiment, inference, seed)
         self._sampler = Sampler(contract)
         self._clocks = ClockWatch(contract.safety.max_clock_jump_ms)
-        self._replanner = Replanner(contract.execution, 1.0 / embodiment.fps, embodiment.chunk_size)
         self._executor = MotionExecutor(contract, embodiment)
         self._writer = CommandWriter(contract, self._executor.axes, self._executor.step_s)
         self._watchdog = Watchdog(contract.control_period_s, contract.safety.hold_limit_s)
@@ -69,14 +55,10 @@ class PolicyLoop:
         self._states = SafetyStates()
         self._counter = ReasonCounter()
         self._events: list[Event] = []
-        self._instruction = embodiment.instruction_default
-        self._next_seed = seed
-        self._question: _Question | None = None
         self._snapshot: Snapshot | None = None
         self._motion_changed = False
         self._last_s = 0.0
         self._rejection: tuple[Cause, ...] = ()
-        self._inference_ms: float | None = None
 
     # What comes in ----------------------------------------------------------------------------------------------------
 
@@ -86,7 +68,7 @@ class PolicyLoop:
 
     def instruct(self, instruction: str) -> None:
         """What to do from the next question on; "" takes the embodiment's own, or none (then the robot holds)."""
-        self._instruction = instruction or self._embodiment.instruction_default
+        self._questions.instruct(instruction)
 
     def press_emergency_stop(self, pressed: bool, now: Instant) -> None:
         """The state of the emergency stop; True stops at once."""
@@ -109,8 +91,8 @@ class PolicyLoop:
         self._measurements.forget()
         self._drift.forget()
         self._watchdog.start(now.steady_s)
-        self._replanner.ask_soon()
-        self._question = self._snapshot = None
+        self._questions.give_up()
+        self._snapshot = None
         self._events.append(StateChanged(before, self._states.state, ()))
         return True
 
@@ -197,7 +179,7 @@ class PolicyLoop:
     def _standing_causes(self, now: Instant) -> tuple[Cause, ...]:
         """What speaks against moving at this moment, whatever was seen."""
         found = (*self._watchdog.causes(now.steady_s), *self._hand_stops.released(now.steady_s))
-        if not self._instruction:
+        if not self._questions.instruction:
             found += (Cause(Reason.NO_INSTRUCTION, "there is no instruction: nothing is to be done"),)
         return found
 
@@ -208,7 +190,7 @@ class PolicyLoop:
         stop = self._hand_stops.emergency()
         if self._states.state is SafetyState.HOLD:
             stop += self._watchdog.held_too_long(self._states.since_s, now_s)
-        hold = (*wrong, *self._standing_causes(now), *self._late(now_s))
+        hold = (*wrong, *self._standing_causes(now), *self._questions.late(now_s))
         if ended:
             hold += (Cause(Reason.MOTION_ENDED, "the last action is executed and no next chunk is there"),)
         if stop:
@@ -216,25 +198,16 @@ class PolicyLoop:
         elif hold:
             self._change(self._states.hold, hold, now)
 
-    def _late(self, now_s: float) -> tuple[Cause, ...]:
-        if self._question is None:
-            return ()
-        waited_ms = 1e3 * (now_s - self._question.asked_s)
-        if waited_ms <= self._contract.execution.deadline_ms:
-            return ()
-        self._question = None
-        detail = f"no answer for {waited_ms:.0f} ms, more than {self._contract.execution.deadline_ms:g} ms"
-        return (Cause(Reason.INFERENCE_LATE, detail),)
-
-    def _change(self, change, causes: tuple[Cause, ...], now: Instant) -> bool:
+    def _change(
+        self, change: Callable[[tuple[Cause, ...], float], bool], causes: tuple[Cause, ...], now: Instant
+    ) -> bool:
         """Go to a state in which nothing new is begun: the motion is braked and open questions count no more."""
         before = self._states.state
         if not change(causes, now.steady_s):
             return False
         self._executor.hold(now.steady_s)
         self._motion_changed = self._executor.motion is not None
-        self._question = None
-        self._replanner.ask_soon()
+        self._questions.give_up()
         self._drift.forget()
         self._counter.add(causes)
         self._events.append(StateChanged(before, self._states.state, causes))
@@ -249,60 +222,38 @@ class PolicyLoop:
             return None
         if state is SafetyState.HOLD and self._executor.moves(now.steady_s):
             return None
-        if self._question is not None or self._inference.busy or not self._replanner.due(now.steady_s):
+        if not self._questions.due(now.steady_s):
             return None
         observation = self._snapshot.observation
         stamp_s = self._clocks.steady(observation.stamp)
-        request = PolicyRequest(
-            observation,
-            self._instruction,
-            self._embodiment,
-            seed=self._next_seed,
-            video=self._drift.wants_video,
-            prefix=self._executor.prefix(observation.state, stamp_s, self._replanner.prefix_steps),
-        )
-        self._next_seed += 1
-        self._question = _Question(request, now.steady_s, stamp_s)
-        self._replanner.asked(now.steady_s)
-        self._inference.ask(request)
+        prefix = self._executor.prefix(observation.state, stamp_s, self._questions.prefix_steps)
         if self._states.causes != self._rejection:
             self._states.note_nothing()
-        return request
+        return self._questions.ask(observation, stamp_s, prefix, self._drift.wants_video, now.steady_s)
 
     def _take_answer(self, now: Instant) -> None:
-        answer = self._inference.poll()
-        question = self._question
-        if answer is None or question is None or answer.request is not question.request:
+        found = self._questions.answered(now.steady_s)
+        if found is None:
             return
-        self._question = None
+        question, answer = found
         if answer.error is not None:
             self._failed(question.request, answer.error, now)
             return
-        self._replanner.latency.add(now.steady_s - question.stamp_s)
-        self._inference_ms = 1e3 * (now.steady_s - question.asked_s)
         causes = chunk_causes(answer.chunk, question.request, self._embodiment)
         if causes:
-            self._rejected(question.request, answer, causes, now)
+            self._rejected(question.request, answer.chunk, causes, now)
             return
-        measured = {} if self._snapshot is None else self._snapshot.measured
         if self._executor.motion is None and self._snapshot is None:
             return  # refused streams hold already; a first motion needs to know where the robot is
+        measured = {} if self._snapshot is None else self._snapshot.measured
         taken = self._executor.admit(answer.chunk, question.stamp_s, question.prefix_steps, measured, now.steady_s)
         if isinstance(taken, Rejected):
-            self._rejected(question.request, answer, taken.causes, now)
+            self._rejected(question.request, answer.chunk, taken.causes, now)
             return
         self._motion_changed = True
         self._drift.expect(answer.chunk, taken.slowdown)
-        self._events.append(
-            ChunkAdmitted(
-                answer.chunk,
-                question.request,
-                taken.slowdown,
-                taken.limits_hit,
-                self._inference_ms,
-                question.prefix_steps,
-            )
-        )
+        told = (taken.slowdown, taken.limits_hit, self._questions.inference_ms, question.prefix_steps)
+        self._events.append(ChunkAdmitted(answer.chunk, question.request, *told))
         before = self._states.state
         if self._states.run(now.steady_s):
             self._events.append(StateChanged(before, self._states.state, ()))
@@ -315,39 +266,41 @@ class PolicyLoop:
             self._change(self._states.stop, causes, now)
         else:
             causes = (Cause(Reason.INFERENCE_FAILED, detail),)
-            if not isinstance(error, ServerRefusal):
+            if isinstance(error, ServerRefusal) and self._states.state is SafetyState.RUNNING:
+                self._counter.add(causes)
+            else:
                 self._change(self._states.hold, causes, now)
-        self._replanner.wait(now.steady_s, _RETRY_S)
+        self._rejection = causes
+        self._questions.pause(now.steady_s)
         self._events.append(ChunkRejected(None, request, causes))
 
-    def _rejected(self, request: PolicyRequest, answer: Answer, causes: tuple[Cause, ...], now: Instant) -> None:
+    def _rejected(self, request: PolicyRequest, chunk: ActionChunk, causes: tuple[Cause, ...], now: Instant) -> None:
         self._counter.add(causes)
         self._rejection = causes
-        self._events.append(ChunkRejected(answer.chunk, request, causes))
+        self._events.append(ChunkRejected(chunk, request, causes))
         reasons = {cause.reason for cause in causes}
         if Reason.CONTRACT_CHANGED in reasons:
             self._change(self._states.stop, causes, now)
         elif reasons & set(_GARBAGE) or self._states.state is SafetyState.STARTING:
             self._change(self._states.hold, causes, now)
         else:
-            self._replanner.ask_soon()
+            self._questions.ask_soon()
 
     def _report(
         self, now: Instant, refusals: tuple[Cause, ...], asked: PolicyRequest | None, drift: float | None
     ) -> TickReport:
         events, self._events = tuple(self._events), []
-        observation: Observation | None = None if self._snapshot is None else self._snapshot.observation
         return TickReport(
             state=self._states.state,
             causes=self._states.causes,
-            observation=observation,
+            observation=None if self._snapshot is None else self._snapshot.observation,
             refusals=refusals,
             asked=asked,
             events=events,
             ages_ms=self._sampler.ages_ms(now.stamp_s),
             drift=drift,
             measured={} if self._snapshot is None else self._snapshot.measured,
-            inference_ms=self._inference_ms,
-            inference_too_slow=self._replanner.too_slow,
+            inference_ms=self._questions.inference_ms,
+            inference_too_slow=self._questions.too_slow,
             counts=self._counter.counts(),
         )

@@ -250,3 +250,16 @@ def test_a_tick_that_comes_late_holds_even_where_nothing_is_streamed():
     report = world.loop.tick(world.now)
     assert report.state.value == "hold" and report.causes[0].reason is Reason.TICK_LATE
     assert report.asked is None
+
+
+def test_a_server_that_is_gone_is_asked_once_a_second_and_found_again():
+    world = running()
+    FAULTS["server is gone"](world)
+    world.run(4.0)
+    failed = [event for event in events(world, ChunkRejected) if event.chunk is None]
+    assert 2 <= len(failed) <= 4 and world.loop.state.value in ("hold", "stopped")
+    assert "nobody answers" in str(failed[0].causes[0])
+    heal(world)
+    world.loop.start(world.now)
+    world.run(2.5)
+    assert world.loop.state.value == "running"
