@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 from fastapi import APIRouter, WebSocket
 
-from cosmos_policy.server.dialects.droid_wires import all_wires
-from cosmos_policy.server.dialects.droid_wires.base import ROBOT, DroidWire, Reset, Sighting
+from cosmos_policy.server.dialects.openpi_wires import wires_for
+from cosmos_policy.server.dialects.openpi_wires.base import OpenPiWire, Reset, Sighting
 from cosmos_policy.server.errors import Invalid
 from cosmos_policy.server.service import Caller, Service, Timeliness
 from cosmos_policy.server.transport.websocket import Conversation, Say, hold
@@ -37,47 +37,33 @@ class OpenPiConversation(Conversation):
 
     def __init__(self, service: Service, connection: str):
         self._service, self._owner = service, connection
+        self._wires = wires_for(service.embodiment)
         self._previous_ms: float | None = None
 
     def greeting(self) -> bytes:
-        """Exactly RoboArena's six keys: its client builds a record from them, and all others take any map."""
-        height, width = self._service.embodiment.example_image_size
-        return packb(
-            {
-                "image_resolution": [height, width],
-                "needs_wrist_camera": True,
-                "n_external_cameras": 2,
-                "needs_stereo_camera": False,
-                "needs_session_id": True,
-                "action_space": "joint_position",
-            }
-        )
+        """What the robot's own clients expect; the whole contract is at ``/info``."""
+        return packb(self._wires[0].greeting(self._service.embodiment))
 
-    def read(self, frame: bytes | str) -> tuple[DroidWire, Sighting | Reset]:
+    def read(self, frame: bytes | str) -> tuple[OpenPiWire, Sighting | Reset]:
         """In a thread: unpack and check."""
         if isinstance(frame, str):
             raise Invalid("A text frame came; this wire takes msgpack in binary frames.")
-        robot = self._service.embodiment.name
-        if robot != ROBOT:
-            raise Invalid(
-                f"This server serves {robot}, and the openpi wire's DROID clients speak joint positions: start it with "
-                f"--embodiment {ROBOT}, or call /v1/actions/policy or cosmos_policy.connect."
-            )
         message = unpackb(frame)
         if not isinstance(message, Mapping) or not all(isinstance(key, str) for key in message):
             raise Invalid("A message must be a map of observations.")
-        wire = next(wire for wire in all_wires() if wire.knows(message))
-        return wire, wire.read(message)
+        wire = next(wire for wire in self._wires if wire.knows(message))
+        return wire, wire.read(message, self._service.embodiment)
 
-    async def reply(self, heard: tuple[DroidWire, Sighting | Reset], say: Say) -> bytes | str:
+    async def reply(self, heard: tuple[OpenPiWire, Sighting | Reset], say: Say) -> bytes | str:
         """One answer."""
         wire, what = heard
         if isinstance(what, Reset):
             self._reset(what)
             return wire.reset_reply()
         started = time.monotonic()
-        images, notes = self._views(what)
-        request = PolicyRequest(Observation(images, what.state, what.stamp), what.instruction, ROBOT, seed=what.seed)
+        images, notes = self._views(wire, what)
+        robot = self._service.embodiment.name
+        request = PolicyRequest(Observation(images, what.state, what.stamp), what.instruction, robot, seed=what.seed)
         caller = Caller(self._owner, wire.name, what.session_id)
         timeliness = Timeliness(what.age_ms, what.deadline_ms)
         chunk = await self._service.call(
@@ -100,7 +86,7 @@ class OpenPiConversation(Conversation):
         for session_id in what.session_ids or ():
             self._service.sessions.reset(self._owner, session_id)
 
-    def _views(self, what: Sighting) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    def _views(self, wire: OpenPiWire, what: Sighting) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
         """All of the robot's views. A camera that did not come is an error, or black where the operator chose so."""
         robot = self._service.embodiment
         if what.composed is not None:
@@ -112,9 +98,8 @@ class OpenPiConversation(Conversation):
         if self._service.settings.missing_views != "blank" or not images:
             raise Invalid(
                 f"The camera{'s' if len(missing) > 1 else ''} {', '.join(missing)} did not come, and the policy was "
-                "trained with wrist, exterior_1 and exterior_2: send observation/wrist_image_left, "
-                "observation/exterior_image_1_left and observation/exterior_image_2_left, or let the operator start "
-                "the server with --missing-views blank."
+                f"trained with {', '.join(robot.views)}: send all of them (the {wire.name} dialect knows the keys "
+                f"{', '.join(wire.keys(robot))}), or let the operator start the server with --missing-views blank."
             )
         size = next(iter(images.values())).shape
         images.update({view: np.zeros(size, np.uint8) for view in missing})

@@ -47,5 +47,5 @@ def test_sampling_of_another_kind(tiny, observation, sampling):
 
 @pytest.mark.parametrize("checkpoint", [None, "", 3])
 def test_a_checkpoint_that_is_no_name(checkpoint):
-    with pytest.raises(UsageError, match="checkpoint is .*; expected"):
+    with pytest.raises(UsageError, match=r"checkpoint is .*; expected"):
         cosmos_policy.load(checkpoint)

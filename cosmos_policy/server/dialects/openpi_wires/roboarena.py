@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cosmos_policy.server.dialects.droid_wires.base import WRIST, DroidWire, Reset, Sighting
+from cosmos_policy.server.dialects.openpi_wires.base import Reset, Sighting
+from cosmos_policy.server.dialects.openpi_wires.droid import WRIST, DroidWire
 from cosmos_policy.server.errors import Invalid
 from cosmos_policy.wire.readers import read_text
+from embodiments import Embodiment
 
 _EXTERIOR = "observation/exterior_image_{}_left"
 MOST_SESSIONS = 256
@@ -20,20 +22,20 @@ class RoboArena(DroidWire):
     """Recognised by `endpoint`, `session_id`, or the camera that is numbered 0."""
 
     name, rank = "roboarena", 10
-    keys = ("endpoint", "session_id", "session_ids", WRIST, *(_EXTERIOR.format(number) for number in range(3)))
+    own_keys = ("endpoint", "session_id", "session_ids", WRIST, *(_EXTERIOR.format(number) for number in range(3)))
 
     def knows(self, message: Mapping[str, Any]) -> bool:
         return "endpoint" in message or "session_id" in message or _EXTERIOR.format(0) in message
 
-    def cameras(self, message: Mapping[str, Any]) -> dict[str, str]:
+    def cameras(self, message: Mapping[str, Any], robot: Embodiment) -> dict[str, str]:
         first = 0 if _EXTERIOR.format(0) in message else 1
         views = {"wrist": WRIST, "exterior_1": _EXTERIOR.format(first), "exterior_2": _EXTERIOR.format(first + 1)}
         return {view: key for view, key in views.items() if key in message}
 
-    def read(self, message: Mapping[str, Any]) -> Sighting | Reset:
+    def read(self, message: Mapping[str, Any], robot: Embodiment) -> Sighting | Reset:
         endpoint = message.get("endpoint", "infer")
         if endpoint == "infer":
-            return super().read(message)
+            return super().read(message, robot)
         if endpoint != "reset":
             raise Invalid(f"There is no endpoint {str(endpoint)[:60]!r}; expected 'infer' or 'reset'.")
         named = message.get("session_ids", message.get("session_id"))

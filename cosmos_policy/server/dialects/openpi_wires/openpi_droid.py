@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cosmos_policy.server.dialects.droid_wires.base import WRIST, DroidWire
+from cosmos_policy.server.dialects.openpi_wires.droid import WRIST, DroidWire
+from embodiments import Embodiment
 
 CAMERAS = {
     "wrist": WRIST,
@@ -18,12 +19,12 @@ class OpenPi(DroidWire):
     """The dialect of last resort: whatever no other knows is told what this one expects."""
 
     name, rank = "openpi", 90
-    keys = tuple(CAMERAS.values())
+    own_keys = tuple(CAMERAS.values())
 
     def knows(self, message: Mapping[str, Any]) -> bool:
         return True
 
-    def cameras(self, message: Mapping[str, Any]) -> dict[str, str]:
+    def cameras(self, message: Mapping[str, Any], robot: Embodiment) -> dict[str, str]:
         return {view: key for view, key in CAMERAS.items() if key in message}
 
 

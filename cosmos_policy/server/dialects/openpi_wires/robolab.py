@@ -8,19 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cosmos_policy.server.dialects.droid_wires.base import DroidWire
+import numpy as np
+
+from cosmos_policy.server.dialects.openpi_wires.base import read_picture
+from cosmos_policy.server.dialects.openpi_wires.droid import DroidWire
+from embodiments import Embodiment
 
 
 class RoboLab(DroidWire):
     """Recognised by the composed frame; the client resets only itself."""
 
     name, rank = "robolab", 20
-    keys = ("observation/image",)
+    own_keys = ("observation/image",)
 
     def knows(self, message: Mapping[str, Any]) -> bool:
         return "observation/image" in message
 
-    def cameras(self, message: Mapping[str, Any]) -> dict[str, str]:
+    def composed(self, message: Mapping[str, Any]) -> np.ndarray:
+        return read_picture(message["observation/image"], "observation/image")
+
+    def cameras(self, message: Mapping[str, Any], robot: Embodiment) -> dict[str, str]:
         return {}
 
 
