@@ -70,11 +70,11 @@ def candidates() -> list[Attention]:
         TorchAttention("efficient, repeated heads", SDPBackend.EFFICIENT_ATTENTION, True),
         TorchAttention("math", SDPBackend.MATH),
     ]
-    if importlib.util.find_spec("flash_attn") and importlib.util.find_spec("flash_attn.cute"):
+    if importlib.util.find_spec("flash_attn"):
         try:
             from flash_attn.cute import flash_attn_func
-        except Exception as error:  # a package that is half there must not stop the robot
-            logger.warning("flash-attn-4 is installed but cannot be imported, so it is not used: %r", error)
+        except Exception as error:  # an older flash-attn, or one that is half there: neither may stop the robot
+            logger.warning("the package flash_attn is there but has no flash-attn-4 that can be imported: %r", error)
         else:
             found.append(FlashAttention4(flash_attn_func))
     return found

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import cosmos_policy
+from cosmos_policy.engine.attention import candidates
 from cosmos_policy.engine.capabilities import choose_operations
 from cosmos_policy.engine.graphs import Graphs
 from cosmos_policy.errors import UsageError
@@ -31,6 +32,15 @@ def test_choices_that_cannot_be_are_told(options, words):
 
 def test_a_cpu_takes_plain_torch():
     assert choose_operations(torch.device("cpu")).name == "plain torch"
+
+
+def test_a_broken_flash_attention_is_told_and_left_out(tmp_path, monkeypatch, caplog):
+    package = tmp_path / "flash_attn"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise OSError('its library is for another torch')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "flash-attn-4" not in [attention.name for attention in candidates()]
+    assert "its library is for another torch" in caplog.text
 
 
 def test_without_cuda_nothing_is_recorded():
