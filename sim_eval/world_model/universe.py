@@ -89,7 +89,7 @@ class Universe:
                 first = self._starts.open(None, self._place, np.random.default_rng(0)).frame
             else:
                 first = np.zeros((*settings.frame_size, 3), dtype=np.uint8)
-            screen = Screen.for_frame(first, sampling.resolution_tier)
+            screen = Screen.for_frame(first, sampling.resolution_tier, robot)
         except BaseException:
             self.close()
             raise
@@ -104,7 +104,7 @@ class Universe:
         """A world at its start, and the goal of each reward; what `options` leave open, `generator` draws."""
         start = self._starts.open(options, self._place, generator)
         given, screen = options or {}, self.rules.screen
-        own = Screen.for_frame(start.frame, screen.tier)
+        own = Screen.for_frame(start.frame, screen.tier, self.embodiment)
         if own != screen:
             raise UsageError(
                 f"The start ({start.origin}) is {start.frame.shape[1]}x{start.frame.shape[0]} pixels (width x height), "
@@ -155,7 +155,7 @@ class Universe:
 
     def _fit_goal(self, frame: np.ndarray) -> np.ndarray:
         screen = self.rules.screen
-        if Screen.for_frame(frame, screen.tier) != screen:
+        if Screen.for_frame(frame, screen.tier, self.embodiment) != screen:
             raise UsageError(
                 f"The goal picture is {frame.shape[1]}x{frame.shape[0]} pixels (width x height), which does not become "
                 f"{screen.width}x{screen.height} as this environment's frames; give a composed frame like the start's."

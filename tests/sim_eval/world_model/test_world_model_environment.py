@@ -133,6 +133,23 @@ def test_actions_beyond_the_normaliser_are_counted(world):
     assert info["clamped_actions"] == 1, "five metres in one step; the steps after it are small again"
 
 
+def test_what_is_seen_composes_to_what_the_world_shows(make_world, tiny):
+    """Frames of a size that the canvas makes 303 pixels wide: half-width views want an even number."""
+    from cosmos_policy.types import Observation
+
+    robot = embodiments.get("droid")
+    example = robot.example_observation()
+    images = {view: np.ascontiguousarray(image[:180, :320]) for view, image in example["images"].items()}
+    environment = make_world(dataset=None, start={"images": images, "state": example["state"]})
+    observation, _ = environment.reset(seed=0)
+    assert observation["composed"].shape == (256, 302, 3)
+    for _ in range(2):
+        np.testing.assert_array_equal(robot.compose(observation["images"]), observation["composed"])
+        seen = Observation(observation["images"], observation["state"])
+        chunk = tiny.policy(seen, "lift the cube", embodiment="droid", chunk_size=4)
+        observation, *_ = environment.step(chunk.commands)
+
+
 @pytest.mark.parametrize("name", ["droid_joint", "umi", "av", "ur", "agibot", "egocentric", "libero", "bridge"])
 def test_every_kind_of_robot_moves(name, make_world, tiny):
     robot = embodiments.get(name)
