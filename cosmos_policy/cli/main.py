@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from cosmos_policy.errors import Failure
 
 GROUP = "cosmos_policy.commands"
-OUR_PACKAGES = ("cosmos_policy", "embodiments", "sim_eval")
+OUR_PACKAGES = ("cosmos_policy", "embodiments", "ros2_nodes", "sim_eval")
 
 
 class _CommandsOnDemand(TyperGroup):

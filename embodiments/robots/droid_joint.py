@@ -54,6 +54,22 @@ EMBODIMENT = Embodiment(
                 "action.gripper_position": (1,),
             },
         ),
+        DatasetLayout(  # what our ROS 2 recordings hold: nobody there knows the tool's pose
+            name="droid_joints_only",
+            fps=15.0,
+            states={
+                "joint_position": "observation.state.joint_positions",
+                "gripper_position": "observation.state.gripper_position",
+            },
+            commands={"joint_position": "action.joint_position", "gripper_position": "action.gripper_position"},
+            views=VIEW_FEATURES,
+            widths={
+                "observation.state.joint_positions": (7,),
+                "observation.state.gripper_position": (1,),
+                "action.joint_position": (7,),
+                "action.gripper_position": (1,),
+            },
+        ),
     ),
     notes="The server that was released with these checkpoints does not clip the gripper either.",
 )

@@ -4,8 +4,11 @@ import signal
 
 import numpy as np
 import pytest
-from rig import CONTRACT, rig, smooth_server
+from rig import CONTRACT, node, rig, smooth_server
 
+from cosmos_policy.datasets.opening import open_dataset
+from cosmos_policy.datasets.recording import Recording
+from ros2_nodes.cli.convert_bag import convert_bag
 from ros2_nodes.contract import load_contract
 
 STOPPED_OR_HELD = ("hold", "stopped")
@@ -32,13 +35,13 @@ def active(ros, contract, server):
     """(robot, node): an active node that has its instruction from a latched topic."""
     deadman = {"deadman_topic": "/deadman"}
     overrides = ["stops.deadman={topic: /deadman, max_age_ms: 500}"]
-    with rig(ros, contract, server, robot=deadman, overrides=overrides, predicted_video=True) as (robot, node):
+    with rig(ros, contract, server, robot=deadman, overrides=overrides, predicted_video=True) as (robot, brain):
         robot.activate()
         assert robot.wait_state("starting")["reasons"] == [
             "no_instruction: there is no instruction: nothing is to be done"
         ]
         robot.do("instruct", text="swing the arm")
-        yield robot, node
+        yield robot, brain
 
 
 @pytest.fixture
@@ -85,6 +88,23 @@ def test_diagnostics_tell_rates_ages_and_inference(running):
     assert float(told["observations"]["values"]["received joint_position, Hz"]) > 0
     assert 0 < float(told["observations"]["values"]["age wrist, ms"]) < 200
     assert float(told["inference"]["values"]["inference, ms"]) > 300
+
+
+def test_what_is_recorded_becomes_a_dataset_that_fits_the_robot(running, ros, tmp_path):
+    with node(ros, "record_node", contract=str(CONTRACT), folder=str(tmp_path / "bag")) as recorder:
+        running.wait("the recorder", lambda: "recording" in recorder.log)
+        began = running.do("status")["chunks"]
+        running.wait("three chunks", lambda: running.do("status")["chunks"] >= began + 3)
+        assert recorder.end() == 0
+    convert_bag(tmp_path / "bag", tmp_path / "data", CONTRACT)
+    opened = open_dataset(str(tmp_path / "data"), "droid_joint")
+    recording = Recording(opened.source, opened.binding, opened.embodiment, opened.episodes, 4)
+    episode = recording.episode(0)
+    assert recording.task(0) == "swing the arm"
+    assert episode.num_frames > 10 and np.isfinite(episode.actions).all()
+    states, commands = episode.trajectory.states["joint_position"], episode.trajectory.commands["joint_position"]
+    assert np.abs(states - commands).max() < 0.2  # the arm was where it was told to be
+    assert recording.view(0, 0)["wrist"].shape == (360, 640, 3)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +232,7 @@ def test_deactivation_brings_the_arm_to_rest_and_nothing_is_sent_afterwards(runn
 
 
 def test_a_signal_ends_the_node_in_order_and_the_arm_at_rest(running, active):
-    _, node = active
-    assert node.end(signal.SIGTERM) == 0
-    assert "running -> inactive: requested" in node.log
+    _, brain = active
+    assert brain.end(signal.SIGTERM) == 0
+    assert "running -> inactive: requested" in brain.log
     assert_at_rest(running)

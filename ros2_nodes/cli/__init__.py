@@ -1,0 +1,1 @@
+"""Commands of ``cosmos-policy`` that belong to robots under ROS 2; none of them needs a ROS."""

@@ -1,0 +1,106 @@
+"""A bag's messages in the order of receipt: the sensors' as samples, the chunks as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.typesys import Stores, get_typestore
+
+from cosmos_policy.errors import UsageError
+from ros2_nodes.contract import RobotContract
+from ros2_nodes.observing.samples import (
+    CompressedImageSample,
+    ImageSample,
+    JointSample,
+    NumberSample,
+    PoseSample,
+    Sample,
+)
+
+CHUNK = "cosmos_policy_interfaces/msg/ActionChunk"
+
+
+@dataclass(frozen=True)
+class RecordedChunk:
+    """A chunk as it was admitted. stamp_s: of its observation; action i is due at stamp_s + i * dt."""
+
+    stamp_s: float
+    dt: float
+    instruction: str
+    commands: Mapping[str, np.ndarray]
+
+
+def read(folder: Path, contract: RobotContract) -> Iterator[tuple[float, str, Sample | RecordedChunk]]:
+    """(time of receipt in s, stream name or "", sample or chunk) of everything that a dataset is made of."""
+    names: dict[str, list[str]] = {}
+    for name, stream in contract.sampled.items():
+        if stream.type not in _READERS:
+            raise UsageError(f"The stream {name} is {stream.type}, which is not converted to datasets.")
+        names.setdefault(stream.topic, []).append(name)
+    try:
+        with AnyReader([folder], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as bag:
+            wanted = [one for one in bag.connections if one.topic in names or one.msgtype == CHUNK]
+            for connection, received_ns, raw in bag.messages(connections=wanted):
+                message, received_s = bag.deserialize(raw, connection.msgtype), 1e-9 * received_ns
+                if connection.msgtype == CHUNK:
+                    yield received_s, "", _chunk(message)
+                for name in names.get(connection.topic, ()):
+                    yield received_s, name, _READERS[contract.sampled[name].type](message, received_s)
+    except (AnyReaderError, OSError) as error:
+        raise UsageError(f"{folder} cannot be read as a bag ({error}).") from None
+
+
+def _chunk(message: Any) -> RecordedChunk:
+    commands = {rows.name: np.asarray(rows.values).reshape(-1, rows.width) for rows in message.commands}
+    return RecordedChunk(_seconds(message.header.stamp), message.dt, message.instruction, commands)
+
+
+def _image(message: Any, received_s: float) -> Sample:
+    return ImageSample(
+        stamp_s=_seconds(message.header.stamp),
+        frame_id=message.header.frame_id,
+        encoding=message.encoding,
+        height=message.height,
+        width=message.width,
+        step=message.step,
+        is_bigendian=bool(message.is_bigendian),
+        data=np.asarray(message.data, dtype=np.uint8),
+    )
+
+
+def _compressed_image(message: Any, received_s: float) -> Sample:
+    header = message.header
+    return CompressedImageSample(_seconds(header.stamp), header.frame_id, message.format, bytes(message.data))
+
+
+def _joints(message: Any, received_s: float) -> Sample:
+    return JointSample(_seconds(message.header.stamp), tuple(message.name), np.asarray(message.position, float))
+
+
+def _pose(message: Any, received_s: float) -> Sample:
+    at, turn = message.pose.position, message.pose.orientation
+    quaternion = np.array([turn.x, turn.y, turn.z, turn.w])
+    return PoseSample(_seconds(message.header.stamp), message.header.frame_id, np.array([at.x, at.y, at.z]), quaternion)
+
+
+def _number(message: Any, received_s: float) -> Sample:
+    return NumberSample(received_s, float(message.data))
+
+
+_READERS = {
+    "sensor_msgs/msg/Image": _image,
+    "sensor_msgs/msg/CompressedImage": _compressed_image,
+    "sensor_msgs/msg/JointState": _joints,
+    "geometry_msgs/msg/PoseStamped": _pose,
+    "std_msgs/msg/Float64": _number,
+    "std_msgs/msg/Float32": _number,
+}
+
+
+def _seconds(stamp: Any) -> float:
+    return stamp.sec + 1e-9 * stamp.nanosec
