@@ -93,7 +93,9 @@ def test_pose_commands_go_there_and_back():
 def test_a_moved_chart_keeps_the_turn_its_rate_and_its_change(turn, when):
     axes = Axes(pose_contract())
     knots = np.linspace(0.0, 1.0, 6)
-    rows = np.concatenate([np.outer(knots, [0.1, 0.2, 0.0]), np.outer(knots**2, turn)], axis=1)
+    rows = np.concatenate(
+        [np.outer(knots, [0.1, 0.2, 0.0]), np.outer(knots, [0.4, -0.9, 0.2]) + np.outer(knots**2, turn)], axis=1
+    )
     motion = Motion(MotionPath(knots, rows, Start.at_rest(rows[0])), TimeLaw(2.0, 0.1), (np.eye(3),))
     start, charts = axes.take_over(motion, when)
     assert np.allclose(start.position[3:], 0.0)

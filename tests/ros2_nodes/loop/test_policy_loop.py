@@ -9,8 +9,11 @@ import pytest
 from simulated_world import HOME, SmoothPrefixTestPolicy, World, droid_contract, spoiled
 from test_fault_sequences import FAULTS, LASTING, PERIOD_S, assert_within_limits, heal
 
+import embodiments
 from ros2_nodes.loop import ChunkAdmitted, ChunkRejected, Instant, StateChanged
 from ros2_nodes.reasons import Reason
+
+ROBOT = embodiments.get("droid_joint")
 
 
 def running(**changes) -> World:
@@ -263,3 +266,20 @@ def test_a_server_that_is_gone_is_asked_once_a_second_and_found_again():
     world.loop.start(world.now)
     world.run(2.5)
     assert world.loop.state.value == "running"
+
+
+def test_actions_that_were_told_are_done_as_planned_whatever_comes_back():
+    """A normaliser may clip what it is told: the answer then holds other numbers, and the robot goes on as it was."""
+
+    def clip(chunk):
+        unified = chunk.unified.copy()
+        unified[:5] += 0.2
+        return replace(chunk, unified=unified, commands=ROBOT.decode(unified, {}))
+
+    commanded = []
+    for spoil in (lambda chunk: chunk, clip):
+        world = running()
+        world.inference.spoil = spoil
+        world.run(2.0)
+        commanded.append(np.array(world.commanded))
+    assert np.abs(commanded[0] - commanded[1]).max() < 1e-9
