@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from cosmos_policy.server.errors import ModelFailed, NotReady, Overloaded, Refusal, Stale, Superseded
@@ -19,6 +19,10 @@ logger = logging.getLogger(__name__)
 PATIENCE_S = 10.0
 
 
+#: (call, requests) -> an answer or an exception for each
+Compute = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
+
+
 class Worker(Protocol):
     """What computes."""
 
@@ -26,9 +30,19 @@ class Worker(Protocol):
         """Until it can compute."""
 
     async def compute(
-        self, call: str, requests: Sequence[Any], tell: Callable[[Mapping[str, Any]], None] | None
+        self,
+        call: str,
+        requests: Sequence[Any],
+        tell: Callable[[Mapping[str, Any]], None] | None,
+        between: Callable[[Compute], Awaitable[None]] | None,
     ) -> list[Any]:
-        """An answer or an exception for each request. A raised :class:`Refusal` means that the whole batch failed."""
+        """An answer or an exception for each request. A raised :class:`Refusal` means that the whole batch failed.
+
+        between: awaited where the call has paused, with what computes something else meanwhile.
+        """
+
+    def pause(self) -> None:
+        """Let a call that follows make room at its next step."""
 
     def cancel(self) -> None:
         """Stop what is being computed where that is possible; its answer is an exception then."""
@@ -41,6 +55,7 @@ class Scheduler:
         self._worker, self._settings, self._metrics, self._clock = worker, settings, metrics, clock
         self._waiting: list[Ticket] = []
         self._running: list[Ticket] = []
+        self._paused: list[Ticket] = []
         self._times = ServiceTimes()
         self._wake = asyncio.Event()
         self._draining = False
@@ -53,7 +68,7 @@ class Scheduler:
     @property
     def running(self) -> int:
         """Requests that are being computed."""
-        return len(self._running)
+        return len(self._running) + len(self._paused)
 
     async def submit(self, ticket: Ticket) -> Computed:
         """Wait for `ticket`'s turn and its answer. Raises the :class:`Refusal` that it ended with."""
@@ -69,6 +84,8 @@ class Scheduler:
                 self._waiting.append(ticket)
                 self._metrics.queue_depth.set(len(self._waiting))
                 self._wake.set()
+                if self._overtakes(ticket):
+                    self._worker.pause()
         try:
             return await ticket.answer
         except asyncio.CancelledError:
@@ -94,7 +111,7 @@ class Scheduler:
         for ticket in self._waiting:
             ticket.refuse(NotReady("The server is shutting down; ask another one.", retry_after_s=5.0))
         self._waiting.clear()
-        unfinished = [ticket.answer for ticket in self._running if not ticket.answer.done()]
+        unfinished = [ticket.answer for ticket in (*self._running, *self._paused) if not ticket.answer.done()]
         if unfinished:
             await asyncio.wait(unfinished, timeout=self._settings.drain_s)
 
@@ -109,12 +126,33 @@ class Scheduler:
                     other, "superseded", Superseded("A newer observation of this session came before this one's turn.")
                 )
 
-    def _next_batch(self) -> list[Ticket]:
-        """The most urgent ticket, and what can be computed with it without making any of them late."""
+    def _overtakes(self, ticket: Ticket) -> bool:
+        """Whether `ticket` need not wait for the end of what is being computed."""
+        long_calls = self._paused or self._running
+        return bool(long_calls) and all(
+            ticket.tell is None and running.tell is not None and ticket.priority < running.priority
+            for running in long_calls
+        )
+
+    async def _serve_meanwhile(self, compute: Compute) -> None:
+        """Serve what overtakes the call that has paused."""
+        self._paused = self._running
+        try:
+            while urgent := [ticket for ticket in self._waiting if self._overtakes(ticket)]:
+                if batch := self._next_batch(urgent):
+                    await self._serve(batch, lambda call, requests, *_: compute(call, requests))
+        finally:
+            self._running, self._paused = self._paused, []
+
+    def _next_batch(self, among: Sequence[Ticket] | None = None) -> list[Ticket]:
+        """The most urgent ticket, and what can be computed with it without making any of them late.
+
+        among: of those that wait; None: of all.
+        """
         now = self._clock()
         self._waiting.sort(key=_urgency)
         chosen: list[Ticket] = []
-        for ticket in list(self._waiting):
+        for ticket in [ticket for ticket in self._waiting if among is None or ticket in among]:
             if ticket.answer.done():
                 self._waiting.remove(ticket)
                 continue
@@ -139,12 +177,14 @@ class Scheduler:
         self._metrics.queue_depth.set(len(self._waiting))
         return chosen
 
-    async def _serve(self, batch: list[Ticket]) -> None:
-        started = self._clock()
+    async def _serve(self, batch: list[Ticket], compute: Callable[..., Awaitable[list[Any]]] | None = None) -> None:
+        """Compute a batch and settle it. compute: None takes the worker's."""
+        compute, started = compute or self._worker.compute, self._clock()
         self._running = batch
         call = batch[0].call
         try:
-            answers = await self._worker.compute(call, [ticket.request for ticket in batch], batch[0].tell)
+            requests = [ticket.request for ticket in batch]
+            answers = await compute(call, requests, batch[0].tell, self._serve_meanwhile)
         except Refusal as refusal:
             answers = [refusal] * len(batch)
         except asyncio.CancelledError:
@@ -206,7 +246,7 @@ class Scheduler:
             self._waiting.remove(ticket)
             self._metrics.dropped.labels("disconnected").inc()
             self._metrics.queue_depth.set(len(self._waiting))
-        elif ticket.tell is not None and ticket in self._running:
+        elif ticket.tell is not None and ticket in (*self._running, *self._paused):
             self._worker.cancel()
 
 

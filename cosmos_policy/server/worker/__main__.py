@@ -37,7 +37,7 @@ def main() -> int:
             message = channel.receive()
             exchange = message["exchange"]
             memory.take(exchange)  # from here on these requests are lost with us; before, they can wait
-            tell = _teller(channel, memory, exchange)
+            tell = _teller(channel, memory, exchange, runner)
             answers = runner.answer(message["call"], message["requests"], tell)
             channel.send({"answers": answers, "memory": runner.device_memory()})
     except ChannelClosed:
@@ -47,10 +47,13 @@ def main() -> int:
         return 1
 
 
-def _teller(channel: WorkerEnd, memory: SharedMemory, exchange: int) -> Callable[[Mapping[str, Any]], None]:
+def _teller(
+    channel: WorkerEnd, memory: SharedMemory, exchange: int, runner: Runner
+) -> Callable[[Mapping[str, Any]], None]:
     """What a long call tells its progress to; raises :class:`Cancelled` there once nobody waits any more.
 
-    An empty map says nothing, and only looks whether somebody still waits.
+    An empty map says nothing, and only looks whether somebody still waits. Where something more urgent has come, it is
+    computed here, between two steps of the long call.
     """
 
     def tell(event: Mapping[str, Any]) -> None:
@@ -58,8 +61,17 @@ def _teller(channel: WorkerEnd, memory: SharedMemory, exchange: int) -> Callable
             raise Cancelled
         if event:
             channel.send({"event": event})
+        if memory.paused(exchange):
+            channel.send({"paused": True})
+            while "resume" not in (message := channel.receive()):
+                answers = runner.answer(message["call"], message["requests"], _say_nothing)
+                channel.send({"answers": answers, "memory": runner.device_memory()})
 
     return tell
+
+
+def _say_nothing(event: Mapping[str, Any]) -> None:
+    """What is computed in between is short: nobody follows it."""
 
 
 if __name__ == "__main__":

@@ -62,9 +62,12 @@ class ServerEnd:
         _widen(connection)
         connection.setblocking(False)
 
-    async def send(self, message: Any) -> None:
-        """Send one message; raises :class:`ChannelClosed` where nobody is left to read it."""
-        shared = None if self._memory is None else self._memory.arrays
+    async def send(self, message: Any, share: bool = True) -> None:
+        """Send one message; raises :class:`ChannelClosed` where nobody is left to read it.
+
+        share: whether arrays may go through shared memory: not while those of another exchange lie there.
+        """
+        shared = None if self._memory is None or not share else self._memory.arrays
         large = _array_bytes(message) > self.LARGE_BYTES
         pieces = await asyncio.to_thread(pack, message, shared) if large else pack(message, shared)
         try:

@@ -4,8 +4,8 @@ Towards the worker, arrays go through memory that both processes share: a socket
 pieces, each waking the other side. One exchange follows the other, so what lies there stays until the worker has
 answered. What does not fit, and what comes back, goes through the socket.
 
-The memory's first words are signals for which no message is needed: which exchange the worker has taken up, and which
-one nobody waits for any more.
+The memory's first words are signals for which no message is needed: which exchange the worker has taken up, which one
+nobody waits for any more, and which one should make room for something more urgent.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BESIDE_BYTES = 4096
 #: Of address space; only what is used is ever allocated.
 SHARED_BYTES = 64 * 2**20
 _ALIGNMENT = 64
-_TAKEN, _CANCELLED = 0, 1
+_TAKEN, _CANCELLED, _PAUSED = 0, 1, 2
 
 
 class ChannelClosed(ConnectionError):
@@ -43,7 +43,7 @@ def make_shared_memory() -> int:
 
 
 class SharedMemory:
-    """The memory behind `descriptor`, mapped: two signals, then arrays. Numbers of exchanges are 1, 2, ..."""
+    """The memory behind `descriptor`, mapped: signals, then arrays. Numbers of exchanges are 1, 2, ..."""
 
     def __init__(self, descriptor: int):
         mapped = np.frombuffer(mmap.mmap(descriptor, SHARED_BYTES), np.uint8)
@@ -66,6 +66,17 @@ class SharedMemory:
     def cancelled(self, exchange: int) -> bool:
         """Whether nobody waits for `exchange` any more."""
         return int(self._signals[_CANCELLED]) == exchange
+
+    def pause(self, exchange: int) -> None:
+        """Something more urgent waits than `exchange`."""
+        self._signals[_PAUSED] = exchange
+
+    def paused(self, exchange: int) -> bool:
+        """Whether something more urgent waits than `exchange`; asking takes note of it."""
+        wanted = int(self._signals[_PAUSED]) == exchange
+        if wanted:
+            self._signals[_PAUSED] = 0
+        return wanted
 
 
 def pack(message: Any, shared: np.ndarray | None = None) -> list[Any]:

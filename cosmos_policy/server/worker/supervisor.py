@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from cosmos_policy.server.errors import Abandoned, Invalid, ModelFailed, StartFailed, WorkerLost
@@ -30,6 +30,9 @@ MOST_HANDOVERS = 3
 
 
 Tell = Callable[[Mapping[str, Any]], None]
+#: (call, requests) -> outcomes
+Compute = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
+Between = Callable[[Compute], Awaitable[None]]
 
 
 class NotTaken(Exception):
@@ -69,15 +72,18 @@ class Supervisor:
         """Until the worker is loaded and warm."""
         await self._ready.wait()
 
-    async def compute(self, call: str, requests: Sequence[Any], tell: Tell | None = None) -> list[Any]:
+    async def compute(
+        self, call: str, requests: Sequence[Any], tell: Tell | None = None, between: Between | None = None
+    ) -> list[Any]:
         """An answer, or the :class:`Refusal` it ended with, for each request. Raises :class:`WorkerLost`.
 
-        tell: called on the event loop with what the call says on its way.
+        tell: called on the event loop with what the call says on its way. between: awaited when the call has paused
+        (see :meth:`pause`), with a function that computes something else meanwhile; the call goes on afterwards.
         """
         for _ in range(MOST_HANDOVERS):
             await self._ready.wait()
             try:
-                return await self._attempt(call, list(requests), tell)
+                return await self._attempt(call, list(requests), tell, between)
             except NotTaken:
                 self._ready.clear()  # it had died before it looked at them: they wait for the next
         raise self._lost()
@@ -87,12 +93,17 @@ class Supervisor:
         if self._memory is not None:
             self._memory.cancel(self._exchange_now)
 
-    async def _attempt(self, call: str, requests: list[Any], tell: Tell | None) -> list[Any]:
+    def pause(self) -> None:
+        """Something more urgent waits: a call that follows makes room for it at its next step."""
+        if self._memory is not None:
+            self._memory.pause(self._exchange_now)
+
+    async def _attempt(self, call: str, requests: list[Any], tell: Tell | None, between: Between | None) -> list[Any]:
         process, limit_s = self._process, self._settings.scheduling.worker_timeout_s
         hung = asyncio.get_running_loop().call_later(limit_s, _give_up, process, limit_s)
         self._exchange_now = next(self._exchanges)
         try:
-            return await self._exchange(call, requests, tell)
+            return await self._exchange(call, requests, tell, between)
         except ChannelClosed:
             self._ready.clear()
             if not self._memory.taken(self._exchange_now):
@@ -101,13 +112,29 @@ class Supervisor:
         finally:
             hung.cancel()
 
-    async def _exchange(self, call: str, requests: list[Any], tell: Tell | None) -> list[Any]:
+    async def _exchange(self, call: str, requests: list[Any], tell: Tell | None, between: Between | None) -> list[Any]:
         channel = self._channel
         messages = [encode_request(request) for request in requests]
         await channel.send({"call": call, "requests": messages, "exchange": self._exchange_now})
-        while "event" in (reply := await channel.receive()):
-            if tell is not None:
+        while "answers" not in (reply := await channel.receive()):
+            if "event" in reply and tell is not None:
                 tell(reply["event"])
+            if "paused" in reply:
+                if between is not None:
+                    await between(self._meanwhile)
+                await channel.send({"resume": True})
+        return self._outcomes(call, reply)
+
+    async def _meanwhile(self, call: str, requests: Sequence[Any]) -> list[Any]:
+        """As :meth:`compute`, while the call that was asked before has paused."""
+        messages = [encode_request(request) for request in requests]
+        try:
+            await self._channel.send({"call": call, "requests": messages}, share=False)
+            return self._outcomes(call, await self._channel.receive())
+        except ChannelClosed:
+            raise self._lost() from None
+
+    def _outcomes(self, call: str, reply: Mapping[str, Any]) -> list[Any]:
         for kind, count in reply["memory"].items():
             self._metrics.gpu_memory.labels(kind).set(count)
         return [_outcome(call, answer) for answer in reply["answers"]]

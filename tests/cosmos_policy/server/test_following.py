@@ -121,7 +121,44 @@ def test_robots_wait_in_front_of_questions_and_questions_are_never_batched(scrip
             running.append(pool.submit(lambda: order.append(policy(robot, "robot").info["serving"]["batch_size"])))
             for each in running:
                 each.result()
-        assert order == ["sleep 0.5", 1, "sleep 0.1 second"]
+        assert order == [1, "sleep 0.5", "sleep 0.1 second"]
+
+
+def test_a_robot_does_not_wait_for_the_end_of_an_answer(scripted):
+    """It is served between two words; the answer goes on afterwards, whole."""
+    words = "wait 0.2 " + "x " * 20
+    with connected(scripted) as person, connected(scripted) as robot, ThreadPoolExecutor(1) as thread:
+        stream = person.stream_reason([{"role": "user", "content": words}])
+        assert next(stream).text == "wait "
+        ended = thread.submit(lambda: ([said.text for said in stream], time.monotonic()))
+        answered = []
+        for _ in range(3):
+            assert policy(robot, "lift the cube").info["serving"]["batch_size"] == 1
+            answered.append(time.monotonic())
+        texts, end = ended.result()
+        assert max(answered) < end - 1.0, "the robot was served while words were still to come"
+        assert "".join(texts[:-1]) == words.removeprefix("wait ") and texts[-1] == words
+
+
+def test_a_robot_that_is_served_in_between_may_fail_or_leave_without_harm(scripted):
+    with connected(scripted) as person, connected(scripted) as robot:
+        stream = person.stream_reason([{"role": "user", "content": "wait 0.1 " + "x " * 12}])
+        assert next(stream).text == "wait "
+        with pytest.raises(ServerRefusal, match="The model failed on this request"):
+            policy(robot, "break")
+        assert list(stream)[-1].text.endswith("x ")
+        assert policy(robot, "lift the cube") is not None
+
+
+def test_a_worker_that_dies_in_between_loses_both_and_no_more(scripted_with):
+    with scripted_with() as server, connected(server) as person, connected(server) as robot:
+        stream = person.stream_reason([{"role": "user", "content": "wait 0.2 " + "x " * 20}])
+        assert next(stream).text == "wait "
+        with pytest.raises(ServerRefusal, match="ended before it answered"):
+            policy(robot, "exit")
+        with pytest.raises(ServerRefusal, match="ended before it answered"):
+            list(stream)
+        assert policy(robot, "lift the cube") is not None
 
 
 def test_a_default_deadline_is_for_robots_alone():

@@ -23,7 +23,7 @@ class ToldWorker:
     async def wait_ready(self):
         await self.ready.wait()
 
-    async def compute(self, call, requests, tell):
+    async def compute(self, call, requests, tell, between):
         self.batches.append(list(requests))
         await asyncio.sleep(self.seconds)
         if self.failure is not None:
