@@ -35,6 +35,10 @@ def rollout(
         list[str] | None, typer.Option(help="name=value, such as camera_position_m=0.03; may be repeated.")
     ] = None,
     videos: Annotated[int, typer.Option(help="Episodes to film, the first ones; filming takes most of the time.")] = 10,
+    environments: Annotated[int, typer.Option(help="Worlds to play at once, a process each; chunks in batches.")] = 1,
+    server: Annotated[
+        str | None, typer.Option(help="Ask this server (ws://host:port) in place of --checkpoint.")
+    ] = None,
     resolution_tier: options.Tier = None,
     num_inference_steps: options.Steps = None,
     guidance_scale: options.Guidance = None,
@@ -76,6 +80,8 @@ def rollout(
         supersampling=supersampling,
         randomization=parse_randomization(randomize or [], plain),
         videos=videos,
+        environments=environments,
+        server=server,
         sampling=options.sampling(
             resolution_tier, num_inference_steps, guidance_scale, flow_shift, guidance_interval, guidance_steps
         ),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,14 @@ from cosmos_policy.world_action_model import WorldActionModel
 from sim_eval.progress import Progress
 from sim_eval.replay.settings import fingerprint
 from sim_eval.results.store import ResultStore, write_json
+from sim_eval.rollout.apart import play_apart
 from sim_eval.rollout.episode import Task, play
 from sim_eval.rollout.execution import Timing
 from sim_eval.rollout.report import write_report
 from sim_eval.rollout.settings import RolloutSettings
 from sim_eval.rollout.summary import summarise
 from sim_eval.rollout.world import World
+from sim_eval.rollout.worlds import open_world
 
 SUMMARY_FILE = "summary.json"
 FORMAT = 1
@@ -41,8 +42,7 @@ def rollout(settings: RolloutSettings, *, quiet: bool = False, say: Callable[[st
     """
     store = ResultStore(settings.output)
     store.check_fresh_or_own()
-    how = {name: getattr(settings, name) for name in ("device", "dtype", "revision", "like")}
-    with _open_world(settings) as world, cosmos_policy.load(settings.checkpoint, **how) as model:
+    with open_world(settings) as world, _open_model(settings) as model:
         task = _task(settings, world, model)
         run = describe_run(settings, task, model)
         store.begin(run)
@@ -95,41 +95,30 @@ def _task(settings: RolloutSettings, world: World, model: WorldActionModel) -> T
     return Task(instruction, chunk_size, sampling, timing, settings.seed)
 
 
+def _open_model(settings: RolloutSettings) -> WorldActionModel:
+    if settings.server is not None:
+        return cosmos_policy.connect(settings.server, embodiment=settings.embodiment)
+    how = {name: getattr(settings, name) for name in ("device", "dtype", "revision", "like")}
+    return cosmos_policy.load(settings.checkpoint, **how)
+
+
 def _play_all(
     settings: RolloutSettings, world: World, model: WorldActionModel, task: Task, store: ResultStore, quiet: bool
 ) -> None:
     done = {record["episode"]: record["success"] for record in store.records()}
-    open_episodes = [number for number in range(settings.episodes) if number not in done]
-    with Progress("rollout", "episodes", settings.episodes, settings.episodes - len(open_episodes), quiet) as progress:
-        for number in open_episodes:
-            episode = play(world, model, task, number, film=number < settings.videos)
+    todo = [number for number in range(settings.episodes) if number not in done]
+    if settings.environments > 1:
+        world.close()  # the workers have their own
+        played = play_apart(settings, task, model, todo)
+    else:
+        played = (play(world, model, task, number, film=number < settings.videos) for number in todo)
+    with Progress("rollout", "episodes", settings.episodes, settings.episodes - len(todo), quiet) as progress:
+        for episode in played:
             record = dict(episode.record)
             if episode.frames is not None:
-                video = Path("videos") / f"episode_{number:06d}.mp4"
+                video = Path("videos") / f"episode_{record['episode']:06d}.mp4"
                 write_video(settings.output / video, episode.frames, world.embodiment.fps)
                 record["video"] = str(video)
             store.append(record)
-            done[number] = record["success"]
+            done[record["episode"]] = record["success"]
             progress.advance(f"{sum(done.values())} of {len(done)} succeeded")
-
-
-@contextlib.contextmanager
-def _open_world(settings: RolloutSettings) -> Iterator[World]:
-    import gymnasium
-
-    import sim_eval  # noqa: F401 (registers the environment)
-
-    environment = gymnasium.make(
-        "CosmosPolicy/Robosuite-v0",
-        task=settings.task,
-        embodiment=settings.embodiment,
-        robot=settings.robot,
-        image_size=settings.image_size,
-        supersampling=settings.supersampling,
-        randomization=settings.randomization,
-        time_limit_s=settings.time_limit_s,
-    )
-    try:
-        yield environment.unwrapped  # Gymnasium's wrappers look at every step; a closed loop looks when it asks
-    finally:
-        environment.close()

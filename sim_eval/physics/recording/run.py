@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
-import signal
-import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +15,7 @@ from cosmos_policy.errors import Failure, UsageError
 from sim_eval.physics import robots, tasks
 from sim_eval.physics.recording.attempt import part_folder, record_attempt
 from sim_eval.physics.recording.settings import RecordingSettings
+from sim_eval.processes import follow_the_first_process
 from sim_eval.progress import Progress
 from sim_eval.results.store import ResultStore, write_json
 
@@ -75,7 +73,7 @@ def _attempts(settings: RecordingSettings, done: dict[int, dict[str, Any]], work
     """
     context = multiprocessing.get_context("spawn")  # OpenGL and torch do not survive a fork
     running: dict[Future, int] = {}
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_the_first_process) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=follow_the_first_process) as pool:
         while True:
             successes = sum(record["success"] for record in done.values())
             number = 0
@@ -153,18 +151,3 @@ def _require_lerobot() -> None:
             f"recording needs the package {error.name!r}, which is not installed: "
             "install cosmos-policy with its extra 'evaluation'"
         ) from error
-
-
-def _follow_the_first_process() -> None:
-    """A worker ends with the process that started it, however that ended: an orphan would write into a later run.
-
-    Ctrl-C reaches every process of a terminal: workers end without a word, and the first process tells what to do.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    parent = multiprocessing.parent_process()
-
-    def wait_and_end() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait_and_end, daemon=True).start()

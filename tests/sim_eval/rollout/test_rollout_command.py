@@ -69,6 +69,33 @@ def test_the_page_says_that_the_weights_are_random_and_holds_the_film(finished):
     assert "http://" not in page and "https://" not in page
 
 
+def test_two_worlds_at_once_give_the_same_episodes(finished, tmp_path):
+    folder, _ = finished
+    arguments = ["--output", str(tmp_path / "apart"), "--episodes", "2", "--environments", "2", *ARGUMENTS]
+    result = run_command(*arguments)
+    assert result.exit_code == 0, result.exception or result.output
+    ours, theirs = (
+        sorted((json.loads(line) for line in (path / "results.jsonl").read_text().splitlines()), key=by_episode)
+        for path in (tmp_path / "apart", folder)
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        assert {**one, "timing_ms": None} == {**other, "timing_ms": None}
+        assert len(one["timing_ms"]) == one["chunks"]
+
+
+def by_episode(record):
+    return record["episode"]
+
+
+def test_a_world_that_breaks_is_told(physics, tmp_path):
+    from sim_eval.rollout.apart import play_apart
+    from sim_eval.rollout.settings import RolloutSettings
+
+    broken = RolloutSettings("lift", "umi", tmp_path, environments=2)
+    with pytest.raises(UsageError, match="no simulated robot speaks the embodiment 'umi'"):
+        list(play_apart(broken, None, None, [0, 1]))
+
+
 def test_other_settings_are_refused(finished):
     result = run_command("--output", str(finished[0]), "--episodes", "2", "--seed", "5", *ARGUMENTS)
     assert isinstance(result.exception, UsageError)
