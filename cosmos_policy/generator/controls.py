@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -50,17 +52,29 @@ def compute_control(kind: str, video: np.ndarray) -> np.ndarray:
     return COMPUTED[kind](check_frames(video, "video", 4))
 
 
-def take_controls(transfer: Transfer, size: tuple[int, int], count: int) -> list[np.ndarray]:
-    """The control videos in their order: uint8 [count, height, width, 3] each."""
+def check_transfer(transfer: Transfer) -> None:
+    """Raise a :class:`UsageError` for controls that cannot be followed."""
+    if not isinstance(transfer, Transfer) or not isinstance(transfer.videos, Mapping) or not transfer.videos:
+        raise UsageError("transfer expects a Transfer with at least one control video.")
     strangers = [str(kind)[:40] for kind in transfer.videos if kind not in KINDS]
     if strangers:
         raise UsageError(f"There is no control {', '.join(strangers)}; expected {', '.join(KINDS)}.")
+    for kind, video in transfer.videos.items():
+        check_frames(video, f"the control video {kind}", 4)
     lengths = {kind: len(video) for kind, video in transfer.videos.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{kind} {length}" for kind, length in lengths.items())
         raise UsageError(f"The control videos differ in length ({told} frames); expected one length.")
-    return [
-        cover(check_frames(transfer.videos[kind], f"the control video {kind}", 4)[:count], size, kind)
-        for kind in KINDS
-        if kind in transfer.videos
-    ]
+    if not (isinstance(transfer.guidance, Real) and math.isfinite(transfer.guidance)):
+        raise UsageError(f"transfer.guidance is {transfer.guidance!r}; expected a finite number (1 switches it off).")
+    interval = transfer.interval
+    if interval is not None and not (len(interval) == 2 and interval[0] <= interval[1]):
+        raise UsageError(f"transfer.interval is {interval!r}; expected (low, high) timesteps between 0 and 1001.")
+    chunk = transfer.chunk_frames
+    if chunk is not None and not (isinstance(chunk, Integral) and chunk >= 1):
+        raise UsageError(f"transfer.chunk_frames is {chunk!r}; expected a number of frames.")
+
+
+def take_controls(transfer: Transfer, size: tuple[int, int], count: int) -> list[np.ndarray]:
+    """The control videos in their order, the first `count` frames: uint8 [count, height, width, 3] each."""
+    return [cover(transfer.videos[kind][:count], size, kind) for kind in KINDS if kind in transfer.videos]

@@ -12,7 +12,7 @@ import numpy as np
 
 from cosmos_policy.engine.request import EngineRequest
 from cosmos_policy.errors import UsageError
-from cosmos_policy.generator.controls import take_controls
+from cosmos_policy.generator.controls import check_transfer, take_controls
 from cosmos_policy.generator.formats import TIERS, USUAL, check_length, check_rate, choose_size
 from cosmos_policy.generator.pictures import cover, lengthen
 from cosmos_policy.generator.prompts import Facts, complete_negative_prompt, complete_prompt, warn_if_long
@@ -164,6 +164,7 @@ def _check_combination(request: GenerateRequest) -> None:
     if request.condition_from not in ("first", "last"):
         raise UsageError(f"condition_from is {request.condition_from!r}; expected 'first' or 'last'.")
     if request.transfer is not None:
+        check_transfer(request.transfer)
         if request.sound or request.image is not None:
             given = "sound" if request.sound else "an image"
             raise UsageError(f"A transfer from control videos takes no {given.removeprefix('an ')}; leave it out.")
@@ -190,8 +191,6 @@ def _check_checkpoint(request: GenerateRequest, habits: Habits) -> None:
 def _length_asked(request: GenerateRequest) -> int:
     if request.transfer is None:
         return USUAL if request.num_frames is None else request.num_frames
-    if not isinstance(request.transfer, Transfer) or not request.transfer.videos:
-        raise UsageError("transfer expects a Transfer with at least one control video.")
     longest = min(len(video) for video in request.transfer.videos.values())
     if request.num_frames is None:
         return longest
@@ -242,8 +241,6 @@ def _chunks(
     controls backwards."""
     controls = take_controls(transfer, size, count)
     asked = count if transfer.chunk_frames is None else transfer.chunk_frames
-    if not isinstance(asked, Integral) or asked < 1:
-        raise UsageError(f"transfer.chunk_frames is {asked!r}; expected a number of frames.")
     long = 1 if count == 1 else 1 + FRAMES_PER_LATENT * -(-(int(asked) - 1) // FRAMES_PER_LATENT)
     overlap = transfer.overlap_frames
     _check_whole(overlap, "transfer.overlap_frames")

@@ -96,6 +96,7 @@ def test_a_prompt_is_never_cut(tiny):
 
 def test_controls_are_followed(tiny, clip):
     """What they show and how strongly changes the answer; in which order they are named does not."""
+    clip = clip[:5]
 
     def made(videos, guidance=1.0):
         return tiny.generate("x", seed=1, sampling=QUICK, transfer=Transfer(videos, guidance=guidance))
@@ -133,6 +134,11 @@ def test_edges_and_blur_are_what_they_are_called(clip):
     ("transfer", "options", "words"),
     [
         (Transfer({}), {}, "at least one control video"),
+        ("edge", {}, "at least one control video"),
+        (Transfer({"edge": None}), {}, "control video edge has shape"),
+        (Transfer({"edge": np.zeros((5, 8, 8, 3), np.uint8)}, guidance=float("nan")), {}, "finite number"),
+        (Transfer({"edge": np.zeros((5, 8, 8, 3), np.uint8)}, interval=(9, 1)), {}, "between 0 and 1001"),
+        (Transfer({"edge": np.zeros((5, 8, 8, 3), np.uint8)}, chunk_frames=0), {}, "chunk_frames is 0"),
         (Transfer({"smell": np.zeros((5, 8, 8, 3), np.uint8)}), {}, "no control smell"),
         (Transfer({"edge": np.zeros((5, 8, 8), np.uint8)}), {}, "control video edge has shape"),
         (Transfer({"edge": np.zeros((3, 8, 8, 3), np.uint8)}), {}, "num_frames is 3"),
