@@ -37,7 +37,8 @@ logger = logging.getLogger(__name__)
 #: bytes of prompts' keys and values that are kept: some forty prompts of Nano
 TEXT_CACHE_BYTES = 2 << 30
 TOKENS_PER_PASS = 16384
-KEPT_GRAPHS = 8
+#: recorded steps: a prompt's steps take two (the last one reads less), so sixteen prompts or batches in turn
+KEPT_GRAPHS = 32
 #: prompts whose token ids are kept: tokenising takes half a millisecond
 KEPT_PROMPTS = 256
 
