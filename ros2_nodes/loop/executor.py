@@ -15,7 +15,15 @@ from ros2_nodes.commanding.path_check import path_causes
 from ros2_nodes.contract import RobotContract
 from ros2_nodes.execution import ChunkTimeline, Knots, Motion, Start
 from ros2_nodes.reasons import Cause, Reason
-from ros2_nodes.safety import Admitted, Rejected, SafetyFilter, StartGate, jump_causes, tracking_causes
+from ros2_nodes.safety import (
+    Admitted,
+    Rejected,
+    SafetyFilter,
+    StandstillCheck,
+    StartGate,
+    jump_causes,
+    tracking_causes,
+)
 
 Measured = Mapping[str, np.ndarray]
 
@@ -30,6 +38,7 @@ class MotionExecutor:
         self.filter = SafetyFilter(self.axes.limits, contract.safety.max_slowdown)
         self._timeline = ChunkTimeline(self.step_s, contract.execution.blend_ms / 1e3)
         safety = contract.safety
+        self._standstill = StandstillCheck(safety.tracking_tolerance)
         self._gate = StartGate(self.axes.limits.names, safety.start_tolerance, safety.start_ramp_s)
         self.motion: Motion | None = None
 
@@ -37,6 +46,7 @@ class MotionExecutor:
         """Forget the motion: the next one sets out from where the robot is measured."""
         self.motion = None
         self._gate.close()
+        self._standstill.forget()
 
     def hold(self, now_s: float) -> None:
         """Brake along the path; the next motion sets out softly."""
@@ -51,9 +61,10 @@ class MotionExecutor:
         """Whether the robot, measured at `when_s`, was where it was told to be."""
         if self.motion is None:
             return ()
-        told = self.motion.at(np.array([when_s])).position[0]
+        told = self._told_at(when_s)
         here = self.axes.measured(measured, self.motion.chart)
-        return tracking_causes(here, told, self.axes.limits.names, self._contract.safety.tracking_tolerance)
+        far = tracking_causes(here, told, self.axes.limits.names, self._contract.safety.tracking_tolerance)
+        return far or self._standstill.causes(self.axes.raw(measured), when_s, self._told_at)
 
     def prefix(self, state: Mapping[str, np.ndarray], stamp_s: float, steps: int) -> np.ndarray | None:
         """The next `steps` actions of the motion under way, unified [steps, D], as the model would have to say them to
@@ -101,6 +112,9 @@ class MotionExecutor:
             self.motion = admitted.motion
             self._gate.open(now_s)
         return admitted
+
+    def _told_at(self, when_s: float) -> np.ndarray:
+        return self.motion.at(np.array([when_s])).position[0]
 
     def _set_out(self, measured: Measured, now_s: float) -> tuple[Start, Charts]:
         if self.motion is not None:

@@ -6,6 +6,7 @@ from ros2_nodes.safety.hand_stops import HandStops
 from ros2_nodes.safety.limits import Limits
 from ros2_nodes.safety.measurements import MeasurementCheck
 from ros2_nodes.safety.safety_filter import Admitted, Rejected, SafetyFilter
+from ros2_nodes.safety.standstill import StandstillCheck
 from ros2_nodes.safety.start_gate import StartGate
 from ros2_nodes.safety.states import SafetyState, SafetyStates
 from ros2_nodes.safety.watchdog import Watchdog
@@ -19,6 +20,7 @@ __all__ = [
     "SafetyFilter",
     "SafetyState",
     "SafetyStates",
+    "StandstillCheck",
     "StartGate",
     "Watchdog",
     "chunk_causes",

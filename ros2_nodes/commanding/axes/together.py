@@ -30,6 +30,8 @@ class Axes:
             for name, output in contract.outputs.items()
             if isinstance(output, (JointOutput, PoseOutput))
         )
+        moving = (contract.outputs[group.output] for group in self.groups)
+        self._measuring = tuple(dict.fromkeys(output.measured_by for output in moving))
         self.limits = Limits.together([group.limits for group in self.groups])
         ends = np.cumsum([0, *(group.width for group in self.groups)])
         self._columns = [slice(int(low), int(high)) for low, high in pairwise(ends)]
@@ -52,6 +54,11 @@ class Axes:
     def measured(self, measured: Mapping[str, np.ndarray], charts: Charts) -> np.ndarray:
         """Where the robot is, [N]."""
         parts = [group.measured(measured, chart) for group, chart in zip(self.groups, charts, strict=True)]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def raw(self, measured: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Every number that measures an output, as it came."""
+        parts = [measured[stream].reshape(-1) for stream in self._measuring]
         return np.concatenate([np.zeros(0), *parts])
 
     def from_commands(

@@ -115,6 +115,17 @@ def test_every_fault_is_told_by_its_reason(fault, reason):
     assert_within_limits(world)
 
 
+def test_frozen_joint_states_are_noticed_long_before_the_robot_is_far_away():
+    world = running()
+    world.run(0.3)
+    place = world.positions.copy()
+    FAULTS["joint states freeze"](world)
+    while world.loop.state.value == "running":
+        world.step()
+    assert "frozen" in str(world.loop.causes[0])
+    assert np.abs(world.commanded[-1] - place).max() < 0.6 * world.contract.safety.tracking_tolerance
+
+
 def test_a_jump_of_the_joint_states_is_refused_as_one():
     world = running()
     FAULTS["joint states jump"](world)

@@ -21,6 +21,7 @@ from ros2_nodes.safety import (
     MeasurementCheck,
     SafetyState,
     SafetyStates,
+    StandstillCheck,
     StartGate,
     Watchdog,
     chunk_causes,
@@ -164,3 +165,15 @@ def test_reasons_are_counted():
     counter.add(CAUSE * 2)
     counter.add([Cause(Reason.JUMP, "far")])
     assert counter.counts() == {"jump": 1, "too_old": 2}
+
+
+def test_measurements_that_never_change_while_the_robot_is_told_to_move_are_a_frozen_driver():
+    check, told_at = StandstillCheck(tolerance=0.4), lambda when_s: np.array([when_s, 0.0])
+    frozen = np.array([0.3, 0.2])
+    found = [bool(check.causes(frozen, when_s, told_at)) for when_s in (1.0, 1.05, 1.09, 1.15)]
+    assert found == [False, False, False, True]
+    assert check.causes(frozen, 1.2, told_at)[0].reason is Reason.TRACKING_ERROR
+    assert check.causes(frozen + 1e-9, 1.3, told_at) == (), "noise is life"
+    assert check.causes(frozen + 1e-9, 9.0, lambda when_s: np.zeros(2)) == (), "at rest nothing has to change"
+    check.forget()
+    assert check.causes(frozen + 1e-9, 10.0, told_at) == ()
