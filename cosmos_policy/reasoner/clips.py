@@ -15,7 +15,7 @@ FEWEST_FRAMES = 4
 MOST_FRAMES = 768
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Looking:
     """How much of a video is looked at.
 

@@ -82,7 +82,12 @@ def read_chat(message: Mapping[str, Any], settings: ServerSettings) -> ChatReque
         raise Invalid('response_format must be {"type": "text"}: ask for JSON in words, and check it when it comes.')
     fps, all_frames = _frames(given)
     limits = settings.limits
-    looking = Looking(None if all_frames else fps or VIDEO_FPS, limits.frames, limits.image_pixels, limits.clip_pixels)
+    looking = Looking(
+        fps=None if all_frames else fps or VIDEO_FPS,
+        frames=limits.frames,
+        frame_pixels=limits.image_pixels,
+        clip_pixels=limits.clip_pixels,
+    )
     turns = read_conversation(
         read_messages(given.get("messages"), "messages"),
         looking,

@@ -13,6 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import cosmos_policy
+import embodiments
+from cosmos_policy import Observation, Sampling
 from cosmos_policy.errors import UsageError
 from cosmos_policy.media import write_video
 from cosmos_policy.server.dialects.chat_form import FIELDS, read_chat
@@ -144,6 +147,20 @@ def test_a_client_that_leaves_stops_the_model(tiny_server, client):
     started = time.monotonic()
     client.with_options(timeout=30).chat.completions.create(model="tiny", messages=HELLO, max_tokens=2)
     assert time.monotonic() - started < 30
+
+
+def test_a_robot_that_is_served_between_two_tokens_changes_neither_answer(tiny_server, client, tiny):
+    robot = embodiments.get("droid_joint").example_observation(seed=0)
+    seen = Observation(robot["images"], robot["state"])
+    quick = Sampling(num_inference_steps=1, guidance_scale=1.0, resolution_tier=256)
+    with cosmos_policy.connect(tiny_server.socket) as model:
+        stream = client.chat.completions.create(model="tiny", messages=HELLO, max_tokens=150, seed=6, stream=True)
+        next(stream)
+        chunk = model.policy(seen, "lift the cube", embodiment="droid_joint", seed=1, sampling=quick)
+        said = "".join(each.choices[0].delta.content or "" for each in stream)
+    assert said == tiny.reason(HELLO, max_tokens=150, seed=6).text
+    alone = tiny.policy(seen, "lift the cube", embodiment="droid_joint", seed=1, sampling=quick)
+    assert np.allclose(chunk.model, alone.model, atol=1e-4)
 
 
 @pytest.mark.parametrize(
