@@ -24,12 +24,13 @@ LEVELS = {
 class Figures:
     """What a node measured besides the tick's report.
 
-    rates_hz: stream or output -> messages a second since the last diagnostics. mismatches: sentences on qualities of
-    service. unheard: outputs without a listener. limits_hit: reason -> chunks slowed or clamped because of it.
-    inference_period_ms: how long a plan lasts until the next answer is needed. latest_tick_ms: the longest time between
-    two ticks since the last diagnostics, against control_period_ms.
+    received: stream -> messages since configuration. received_hz, sent_hz: stream or output -> messages a second since
+    the last diagnostics. mismatches: sentences on qualities of service. unheard: outputs without a listener.
+    limits_hit: reason -> chunks slowed or clamped because of it. inference_period_ms: how long a plan lasts until the
+    next answer is needed. longest_tick_ms: the longest time between two ticks since the last diagnostics.
     """
 
+    received: Mapping[str, int]
     received_hz: Mapping[str, float]
     sent_hz: Mapping[str, float]
     mismatches: Iterable[str]
@@ -81,6 +82,7 @@ def _motion(report: TickReport | None, told: Figures) -> tuple[bytes, str, dict]
 
 def _observations(report: TickReport | None, told: Figures) -> tuple[bytes, str, dict]:
     values = {f"received {name}, Hz": rate for name, rate in told.received_hz.items()}
+    values |= {f"received {name}, messages": count for name, count in told.received.items()}
     mismatches = list(told.mismatches)
     if report is not None:
         values |= {f"age {name}, ms": age for name, age in report.ages_ms.items()}

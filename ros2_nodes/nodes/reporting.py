@@ -89,6 +89,7 @@ class Reporter:
     def diagnose(self, now: Instant) -> None:
         """Publish /diagnostics."""
         figures = Figures(
+            received=self._inputs.received,
             received_hz=self._received.since_last(self._inputs.received, now.steady_s),
             sent_hz=self._sent.since_last(self._outputs.sent, now.steady_s),
             mismatches=[*self._inputs.mismatches.values(), *self._outputs.mismatches.values()],

@@ -8,12 +8,15 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from cosmos_policy.server.background import BackgroundServer
 from ros2_nodes.contract import RobotContract
@@ -140,12 +143,12 @@ class Robot(Process):
 
 
 def node(ros: Any, name: str = "policy_node", **parameters: Any) -> Process:
-    """One of our nodes, as a launch file starts it."""
+    """One of our nodes, started with the command line that launch writes."""
+    with tempfile.NamedTemporaryFile("w", prefix="launch_params_", delete=False) as file:
+        yaml.safe_dump({"/**": {"ros__parameters": parameters}}, file)
     command: list[Any] = [ros.python, REPOSITORY / "launch" / "executables" / name, "--ros-args"]
     command += ["-r", f"__node:={'cosmos_policy' if name == 'policy_node' else name}", "-r", "__ns:=/"]
-    for key, value in parameters.items():
-        command += ["-p", f"{key}:={json.dumps(value)}"]
-    return Process(command, ros.variables())
+    return Process([*command, "--params-file", file.name], ros.variables())
 
 
 @contextlib.contextmanager

@@ -73,7 +73,7 @@ class Body(Node):
     def _see(self) -> None:
         turn = int(200 * float(np.sum(self.controller.sample(time.monotonic())[0])))
         for view, publisher in self._cameras.items():
-            if self.faults.get("camera_dies") == view:
+            if self.faults.get("camera_dies") in (view, "all"):
                 continue
             picture = self._pictures[view]
             rows = len(picture) // 2 if self.faults.get("camera_shrinks") == view else len(picture)
