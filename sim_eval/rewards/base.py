@@ -36,11 +36,13 @@ class Transition:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one reward says about one transition. info: plain numbers or strings, under names of its own."""
+    """What one reward says about one transition. success: it ends because what was wanted is done. info: plain numbers
+    or strings, under names of its own."""
 
     reward: float = 0.0
     terminated: bool = False
     truncated: bool = False
+    success: bool = False
     info: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -79,5 +81,6 @@ def combine(verdicts: Mapping[str, Verdict]) -> Verdict:
         float(sum(verdict.reward for verdict in verdicts.values())),
         any(verdict.terminated for verdict in verdicts.values()),
         any(verdict.truncated for verdict in verdicts.values()),
+        any(verdict.success for verdict in verdicts.values()),
         {name: {"reward": float(verdict.reward), **verdict.info} for name, verdict in verdicts.items()},
     )

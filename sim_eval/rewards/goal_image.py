@@ -60,9 +60,8 @@ class GoalImage(Reward):
     def judge(self, transitions: Sequence[Transition], goals: Sequence[Any], model: WorldActionModel) -> list[Verdict]:
         seen = self._distance.describe(np.stack([transition.frames[-1] for transition in transitions]))
         distances = self._distance.between(seen, np.stack(list(goals)))
-        return [
-            Verdict(
-                -float(far), self._threshold is not None and bool(far < self._threshold), info={"distance": float(far)}
-            )
-            for far in distances
-        ]
+        return [self._verdict(float(far)) for far in distances]
+
+    def _verdict(self, far: float) -> Verdict:
+        near = self._threshold is not None and far < self._threshold
+        return Verdict(-far, near, success=near, info={"distance": far})

@@ -45,7 +45,7 @@ class JudgeReward(Reward):
 
     def _verdict(self, chance: float) -> Verdict:
         yes = chance >= self._threshold
-        return Verdict(float(yes), yes, info={"probability": float(chance), "judge": self._told})
+        return Verdict(float(yes), yes, success=yes, info={"probability": float(chance), "judge": self._told})
 
 
 def make_judge(judge: str | os.PathLike[str] | Judge, **reasoner: Any) -> Judge:

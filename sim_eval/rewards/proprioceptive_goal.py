@@ -55,7 +55,12 @@ class ProprioceptiveGoal(Reward):
     def _verdict(self, transition: Transition, goal: Mapping[str, np.ndarray]) -> Verdict:
         distances = {name: _distance(name, value, transition.after) for name, value in goal.items()}
         reached = all(distance <= self._tolerance[name] for name, distance in distances.items())
-        return Verdict(float(reached), reached, info={f"{name}_distance": value for name, value in distances.items()})
+        return Verdict(
+            float(reached),
+            reached,
+            success=reached,
+            info={f"{name}_distance": value for name, value in distances.items()},
+        )
 
 
 def _distance(name: str, wanted: np.ndarray, state: Mapping[str, np.ndarray]) -> float:

@@ -23,11 +23,11 @@ class WorldModelEnvironment(gymnasium.Env):
     Action: a chunk of T control steps of the embodiment's commands, float64 [T, ...] each, in its own units
     (``model.policy(...).commands`` of T rows fits as it is; what is beyond the action space's names is not read).
     Observation: ``{"composed": uint8 [H, W, 3], "images": {view: uint8 [h, w, 3]}, "state": {name: float64}}``: the
-    chunk's last frame, whole and cut into views, and the robot where its commands have put it. ``info``: ``time_s``
-    (imagined), ``chunks``, ``clamped_actions`` (of this chunk: what the normaliser cut off before the model saw it),
-    ``seed`` (of the next chunk's noise), ``instruction``, ``start``, ``drift``
-    (:func:`~sim_eval.world_model.drift.drift_of`), ``timing`` (:class:`~sim_eval.world_model.step.Timing`) and
-    ``rewards``. All frames of the last chunk: :attr:`clip`.
+    chunk's last frame, whole and cut into views, and the robot where its commands have put it. ``info``: ``success``
+    (a reward says that what it wants is done), ``time_s`` (imagined), ``chunks``, ``clamped_actions`` (of this chunk:
+    what the normaliser cut off before the model saw it), ``seed`` (of the next chunk's noise), ``instruction``,
+    ``start``, ``drift`` (:func:`~sim_eval.world_model.drift.drift_of`), ``timing``
+    (:class:`~sim_eval.world_model.step.Timing`) and ``rewards``. All frames of the last chunk: :attr:`clip`.
 
     Arguments: :class:`~sim_eval.world_model.universe.WorldModelSettings`. render_mode: None, "rgb_array" (the last
     composed frame) or "human" (a window in which every chunk is played at the robot's rate).
@@ -74,7 +74,7 @@ class WorldModelEnvironment(gymnasium.Env):
         self._world, self._goals = self.universe.begin(options, self.np_random)
         self._clip = None
         self._play(self.clip)
-        return self.universe.observe(self._world), self.universe.info(self._world, Timing({}), {})
+        return self.universe.observe(self._world), self.universe.info(self._world, Timing({}))
 
     def step(self, action: Mapping[str, np.ndarray]) -> tuple[dict, float, bool, bool, dict]:
         """A chunk of T control steps."""
@@ -84,7 +84,7 @@ class WorldModelEnvironment(gymnasium.Env):
         self._clip = outcome.clip
         self._play(self.clip[1:])
         verdict = outcome.verdict
-        info = self.universe.info(world, outcome.timing, verdict.info)
+        info = self.universe.info(world, outcome.timing, verdict)
         return self.universe.observe(world), verdict.reward, verdict.terminated, verdict.truncated, info
 
     def render(self) -> np.ndarray | None:

@@ -57,6 +57,11 @@ class OneActionAtATime(gymnasium.Wrapper):
         self._timing = Timing({})
 
     @property
+    def time_limit_s(self) -> float:
+        """Imagined time after which an episode is truncated."""
+        return self.universe.time_limit_s
+
+    @property
     def instruction(self) -> str:
         """What the robot is told."""
         return self._imagined.world.instruction
@@ -70,13 +75,13 @@ class OneActionAtATime(gymnasium.Wrapper):
     def step(self, action: Mapping[str, np.ndarray]) -> tuple[dict, float, bool, bool, dict]:
         """One control step, and what is then seen."""
         verdict = self._move(action, looks=True)
-        return self.observe(), verdict.reward, verdict.terminated, verdict.truncated, self._info(verdict.info)
+        return self.observe(), verdict.reward, verdict.terminated, verdict.truncated, self._info(verdict)
 
     def step_blind(self, action: Mapping[str, np.ndarray]) -> tuple[float, bool, bool, dict]:
         """One control step: reward, terminated, truncated, info. The model is asked where a reward looks at frames, and
         where a chunk ends."""
         verdict = self._move(action, looks=any(reward.looks for reward in self.universe.rewards))
-        return verdict.reward, verdict.terminated, verdict.truncated, self._info(verdict.info)
+        return verdict.reward, verdict.terminated, verdict.truncated, self._info(verdict)
 
     def observe(self) -> dict[str, Any]:
         """What is seen and felt now; asks the model if the last action was not looked at yet."""
@@ -134,10 +139,10 @@ class OneActionAtATime(gymnasium.Wrapper):
             self._seen, self._timing = (plan.rows, rollout), Timing(dict(rollout.timing))
         return self._seen[1]
 
-    def _info(self, said: Mapping[str, Any]) -> dict[str, Any]:
+    def _info(self, verdict: Verdict) -> dict[str, Any]:
         world = self._imagined.world
         steps = world.steps + len(self._rows)
-        info = self.universe.info(world, self._timing, said)
+        info = self.universe.info(world, self._timing, verdict)
         return {**info, "time_s": steps / self.embodiment.fps}
 
 

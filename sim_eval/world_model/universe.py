@@ -15,7 +15,7 @@ from cosmos_policy.errors import UsageError
 from cosmos_policy.types import Sampling
 from cosmos_policy.world_action_model import WorldActionModel
 from embodiments import Embodiment
-from sim_eval.rewards import Reward, Setting, make_rewards
+from sim_eval.rewards import Reward, Setting, Verdict, make_rewards
 from sim_eval.rewards.time_limit import TimeLimit
 from sim_eval.world_model.screen import Screen
 from sim_eval.world_model.spaces import action_space, observation_space
@@ -25,6 +25,8 @@ from sim_eval.world_model.world import ImaginedWorld, Rules, observe
 
 REMOTE = ("ws://", "wss://", "http://", "https://")
 FRAMES_PER_LATENT = 4
+#: Said of a world that has not moved.
+STILL = Verdict()
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,15 @@ class Universe:
     def observe(self, world: ImaginedWorld) -> dict[str, Any]:
         return observe(self.rules, world.frame, world.state)
 
-    def info(self, world: ImaginedWorld, timing: Timing, said: Mapping[str, Any]) -> dict[str, Any]:
-        """said: reward's name -> its info; a world that has not moved has none."""
+    @property
+    def time_limit_s(self) -> float:
+        """Imagined time after which an episode is truncated; infinite where nothing limits it."""
+        return min((reward.limit_s for reward in self.rewards if isinstance(reward, TimeLimit)), default=np.inf)
+
+    def info(self, world: ImaginedWorld, timing: Timing, verdict: Verdict = STILL) -> dict[str, Any]:
+        """What is told of a world beside its observation. verdict: what was said of its last step."""
         return {
+            "success": verdict.success,
             "time_s": world.time_s,
             "chunks": world.chunks,
             "seed": world.seed,
@@ -144,7 +152,7 @@ class Universe:
             "clamped_actions": world.clamped,
             "drift": dict(world.drift),
             "timing": timing,
-            "rewards": {name: dict(facts) for name, facts in said.items()},
+            "rewards": {name: dict(facts) for name, facts in verdict.info.items()},
         }
 
     def close(self) -> None:

@@ -12,9 +12,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
 from cosmos_policy.errors import UsageError
+from sim_eval.rewards import Verdict
 from sim_eval.world_model.environment import world_model_settings
 from sim_eval.world_model.step import Outcome, Timing, advance
-from sim_eval.world_model.universe import Universe
+from sim_eval.world_model.universe import STILL, Universe
 from sim_eval.world_model.world import ImaginedWorld
 
 RENDER_MODES = ("rgb_array",)
@@ -85,7 +86,7 @@ class WorldModelVectorEnvironment(VectorEnv):
         self._ended[mask] = False
         infos: dict[str, Any] = {}
         for index in begun:
-            infos = self._add_info(infos, self._info(index, Timing({}), {}), index)
+            infos = self._add_info(infos, self._info(index, Timing({})), index)
         return self._observations(), infos
 
     def step(self, actions: Mapping[str, np.ndarray]) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray, dict]:
@@ -125,7 +126,7 @@ class WorldModelVectorEnvironment(VectorEnv):
         for index in range(self.num_envs):
             if index not in outcomes:  # it ended one step ago
                 self._begin_again(index)
-                infos = self._add_info(infos, self._info(index, Timing({}), {}), index)
+                infos = self._add_info(infos, self._info(index, Timing({})), index)
                 continue
             outcome = outcomes[index]
             verdict = outcome.verdict
@@ -134,12 +135,12 @@ class WorldModelVectorEnvironment(VectorEnv):
                 verdict.terminated,
                 verdict.truncated,
             )
-            info = self._info(index, outcome.timing, verdict.info)
+            info = self._info(index, outcome.timing, verdict)
             if self.autoreset_mode is AutoresetMode.SAME_STEP and (verdict.terminated or verdict.truncated):
                 final = {"final_obs": self.universe.observe(self._worlds[index]), "final_info": info}
                 infos = self._add_info(infos, final, index)
                 self._begin_again(index)
-                info = self._info(index, outcome.timing, {})
+                info = self._info(index, outcome.timing)
             infos = self._add_info(infos, info, index)
         self._ended = np.zeros_like(terminated)
         if self.autoreset_mode is not AutoresetMode.SAME_STEP:
@@ -150,8 +151,8 @@ class WorldModelVectorEnvironment(VectorEnv):
         """A new world in the place of one that ended, from where its own generator stands, without options."""
         self._worlds[index], self._goals[index] = self.universe.begin(None, self._generators[index])
 
-    def _info(self, index: int, timing: Timing, said: Mapping[str, Any]) -> dict[str, Any]:
-        return self.universe.info(self._worlds[index], timing, said)
+    def _info(self, index: int, timing: Timing, verdict: Verdict = STILL) -> dict[str, Any]:
+        return self.universe.info(self._worlds[index], timing, verdict)
 
     def _observations(self) -> dict[str, Any]:
         space = self.single_observation_space

@@ -39,7 +39,7 @@ def test_the_goal_image_by_pixels():
     there, off_by_three, far = judged(
         reward, [transition(last=goal), transition(last=goal + 3), transition()], {"goal_image": goal}
     )
-    assert (there.reward, there.terminated, there.info) == (0.0, True, {"distance": 0.0})
+    assert (there.reward, there.terminated, there.success, there.info) == (0.0, True, True, {"distance": 0.0})
     assert off_by_three.reward == pytest.approx(-3.0) and not off_by_three.terminated
     assert far.reward < -50 and not far.terminated
 

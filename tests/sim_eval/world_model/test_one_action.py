@@ -70,6 +70,21 @@ def test_going_blind_asks_for_nothing_until_the_chunk_is_full(make_world, tiny, 
     assert environment.unwrapped.world.chunks == 1
 
 
+def test_a_closed_loop_is_played_in_imagination(make_world, tiny):
+    """The loop that ``cosmos-policy rollout`` plays in physics: it needs no word changed for an imagined world."""
+    from cosmos_policy.types import Sampling
+    from sim_eval.rollout.episode import Task, play
+    from sim_eval.rollout.execution import Timing
+
+    goal = {"goal": {"gripper_position": [0.5]}, "tolerance": {"gripper_position": 100.0}}
+    for rewards, success, steps in (([], False, 9), ([{"proprioceptive_goal": goal}], True, 1)):
+        world = OneActionAtATime(make_world(chunk_size=8, time_limit_s=0.6, rewards=rewards))
+        task = Task("lift the cube", 8, Sampling(), Timing(4), 3)
+        episode = play(world, tiny, task, 0, film=True)
+        assert (episode.record["success"], episode.record["steps"]) == (success, steps)
+        assert episode.frames.shape == (steps + 1, 72, 64, 3) and world.time_limit_s == 0.6
+
+
 def test_holding_moves_nothing(stepwise):
     stepwise.reset(seed=1)
     before = stepwise.observe()["state"]
