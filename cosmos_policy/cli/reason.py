@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cosmos_policy.types import Reply
     from cosmos_policy.world_action_model import WorldActionModel
 
+#: how a drawn picture's name ends -> Pillow's format
+PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+
 
 def reason(
     question: Annotated[str, typer.Argument(help="What to ask; some tasks need none.")] = "",
@@ -156,22 +159,24 @@ def _draw(shown: dict[str, Any], answer: TaskAnswer, target: Path, read: Any) ->
     from PIL import Image
 
     from cosmos_policy.media import write_video
+    from cosmos_policy.media.video import written_whole
     from cosmos_policy.reasoner.clips import Looking, decode_clip
     from cosmos_policy.reasoner.conversation import decode_picture
     from cosmos_policy.reasoner.drawing import draw_on_clip, draw_on_picture
 
     source, marks = shown[shown["type"]], answer.value.marks()
-    target.parent.mkdir(parents=True, exist_ok=True)
     if shown["type"] == "image":
         picture = decode_picture(read(source, "the picture"), "the picture", Looking())
-        Image.fromarray(draw_on_picture(picture, marks)).save(target)
+        with written_whole(target) as unfinished:
+            Image.fromarray(draw_on_picture(picture, marks)).save(unfinished, PICTURES[target.suffix.lower()])
         return
-    clip = decode_clip(read(source, "the video"), "the video", Looking(fps=None, frames=sys.maxsize))
+    whole = Looking(fps=None, frames=sys.maxsize, clip_pixels=sys.maxsize)
+    clip = decode_clip(read(source, "the video"), "the video", whole)
     write_video(target, draw_on_clip(clip, marks), clip.fps)
 
 
 def _check_ending(target: Path, kind: str) -> None:
-    known = (".png", ".jpg", ".jpeg") if kind == "image" else (".mp4",)
+    known = tuple(PICTURES) if kind == "image" else (".mp4",)
     if target.suffix.lower() not in known:
         raise UsageError(
             f"--output {target} cannot hold a drawn {kind}: expected a name that ends in {', '.join(known)}."

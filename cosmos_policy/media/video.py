@@ -54,7 +54,10 @@ def write_video(path: Path, frames: np.ndarray, fps: float, quality: int = QUALI
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A file name to write to; the file is at `path` when it is done, and nowhere where that failed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(f"The folder {path.parent} cannot be made: {error.strerror or error}.") from error
     unfinished = path.with_name(f"{path.name}.part")
     try:
         yield unfinished

@@ -95,6 +95,13 @@ def test_what_cannot_be_read_is_printed_and_fails(typed, picture, says, tmp_path
     assert not (tmp_path / "scene_grounding-2d.png").exists()
 
 
+def test_a_drawing_that_cannot_be_written_is_told(typed, picture, says, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    says('[{"bbox_2d": [0, 0, 9, 9]}]')
+    code, _, err = typed("reason", "--task", "grounding-2d", "--image", picture, "x", "--output", "taken/x.jpg")
+    assert code == 1 and len([line for line in err.splitlines() if line.startswith("cosmos-policy:")]) == 1
+
+
 def test_the_tasks_are_listed(typed):
     code, out, _ = typed("reason", "--task", "list")
     assert code == 0 and len(out.splitlines()) == 9 and out.startswith("action-chain-of-thought")
