@@ -65,8 +65,8 @@ class ChunkTimeline:
         return Knots(times[left], positions[left], rows, max(float(told_until), now_s))
 
     def blended(self, knots: Knots, under_way: np.ndarray, now_s: float) -> Knots:
-        """`knots`, mixed with where the motion under way is at their times, [K, N]; a chunk that goes on from what it was
-        told fits already and is left as it is."""
+        """`knots`, mixed with where the motion under way is at their times, [K, N]; a chunk that goes on from what it
+        was told fits already and is left as it is."""
         if self._blend_s <= 0.0 or knots.told_until_s > now_s:
             return knots
         share = np.clip((knots.times_s - now_s) / self._blend_s, 0.0, 1.0)[:, None]

@@ -9,6 +9,7 @@ from typing import Any
 
 from cosmos_policy.client import ServerUnreachable, connect
 from cosmos_policy.types import ActionChunk, PolicyRequest
+from cosmos_policy.wire.contract import describe_embodiment
 from cosmos_policy.world_action_model import WorldActionModel
 from embodiments import Embodiment
 from ros2_nodes.contract import RobotContract, check_against
@@ -89,8 +90,10 @@ class LocalPolicy(PolicySource):
         super().__init__(contract, settings)
         from cosmos_policy.loading import load
 
-        self.embodiment = check_against(contract)
+        embodiment = check_against(contract)
         self._model = load(settings.checkpoint, device=settings.device)
+        spoken = {"embodiment": describe_embodiment(self._model.embodiment_for(embodiment))}
+        self.embodiment = check_against(contract, spoken, settings.checkpoint)
 
     def _answer(self, request: PolicyRequest) -> ActionChunk:
         return self._model.policy(request)
