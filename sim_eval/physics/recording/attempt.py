@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ def record_attempt(settings: RecordingSettings, attempt: int) -> dict[str, Any]:
     Returns the attempt's result record (JSON values): ``success``, ``frames``, and the ``reason`` where the expert
     failed. The episode's folder appears whole, or not at all.
     """
+    _bring_in_libraries()
     from sim_eval.physics import open_environment
 
     seed = settings.seed + attempt
@@ -49,3 +52,16 @@ def record_attempt(settings: RecordingSettings, attempt: int) -> dict[str, Any]:
         environment.close()
     unfinished.rename(whole)
     return {"attempt": attempt, "seed": seed, "success": True, "frames": frames, "reason": None}
+
+
+@cache
+def _bring_in_libraries() -> None:
+    """Imports what an attempt needs and takes it out of the garbage collector's sight, once a process: closing a scene
+    collects garbage, and going through millions of objects of libraries took half a second each time."""
+    import sim_eval.physics.demonstration
+    import sim_eval.physics.recording.recorder  # noqa: F401
+    from sim_eval.physics.simulator import import_robosuite
+
+    import_robosuite()
+    gc.collect()
+    gc.freeze()

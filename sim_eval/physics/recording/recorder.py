@@ -50,7 +50,7 @@ class EpisodeRecorder:
                 vcodec="h264",
                 g=round(_KEY_PICTURE_INTERVAL_S * robot.control_rate_hz),
                 crf=quality,
-                preset="veryslow",
+                preset="medium",
             ),
             encoder_threads=1,  # the same bytes on any number of cores
             video_backend="pyav",
