@@ -81,7 +81,7 @@ def replay(
     from sim_eval.cli.outcome import run_and_tell
     from sim_eval.replay.calls import choose_calls
     from sim_eval.replay.settings import ReplaySettings, parse_camera_map
-    from sim_eval.results.comparison import compare_and_write, describe
+    from sim_eval.results.comparison import describe
     from sim_eval.results.thresholds import breaches, read_thresholds
 
     thresholds = read_thresholds(fail_if or [])
@@ -107,8 +107,8 @@ def replay(
         device=device,
         dtype=dtype,
     )
-    outcome = run_and_tell(settings, batch_size=batch_size, rerun=rerun)
-    compared = None if compare is None else compare_and_write(output, compare)
+    outcome = run_and_tell(settings, batch_size=batch_size, compare=compare, rerun=rerun)
+    compared = outcome.comparison
     if as_json:
         import json
 

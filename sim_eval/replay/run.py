@@ -23,6 +23,7 @@ from sim_eval.replay.prepare import Preparation, describe_dataset, describe_embo
 from sim_eval.replay.settings import ReplaySettings, fingerprint
 from sim_eval.reports.replay_page import write_report
 from sim_eval.reports.rerun_export import write_rerun
+from sim_eval.results.comparison import compare_and_write, require_same_questions
 from sim_eval.results.store import ResultStore, write_json
 from sim_eval.results.summary import summarise
 
@@ -37,26 +38,29 @@ REPORTED_LIBRARIES = ("av", "scikit-image", "plotly")
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where a finished replay lies, its summary (JSON values), and what has to be told about it."""
+    """Where a finished replay lies, its summary (JSON values), what has to be told about it, and how it stands against
+    another one, where that was asked."""
 
     summary: dict[str, Any]
     report: Path
     warnings: tuple[str, ...]
+    comparison: dict[str, Any] | None = None
 
 
 def replay(
     settings: ReplaySettings,
     *,
     batch_size: int = 1,
+    compare: Path | None = None,
     rerun: Path | None = None,
     quiet: bool = False,
     say: Any = None,
 ) -> Outcome:
     """Replay a dataset with a checkpoint; picks up an interrupted run of the same settings in ``settings.output``.
 
-    batch_size: windows, of any episodes, per call of the model. rerun: a file to write a Rerun recording of the
-        replay to. say: called with one sentence at a time about what a
-        user should hear.
+    batch_size: windows, of any episodes, per call of the model. compare: the folder of another finished replay of the
+        same windows. rerun: a file to write a Rerun recording of the replay to. say: called with one sentence at a time
+        about what a user should hear.
     Raises ``UsageError`` before the model is loaded where the dataset does not fit, ``Failure`` where a file breaks.
     """
     if batch_size < 1:
@@ -70,24 +74,27 @@ def replay(
     how = {name: getattr(settings, name) for name in ("device", "dtype", "revision", "like")}
     with cosmos_policy.load(settings.checkpoint, **how) as model:
         run = describe_run(settings, preparation, model)
+        if compare is not None:
+            require_same_questions(run, compare)
         store.begin(run)
         repaired = store.repair()
         if repaired:
             say(repaired)
         _ask_all(settings, preparation, model, store, batch_size, quiet)
-    outcome = finish(settings.output, run, preparation.embodiment)
+    outcome = finish(settings.output, run, preparation.embodiment, compare)
     if rerun is not None:
         write_rerun(rerun, settings.output, run, preparation.embodiment, preparation.recording.view)
     return outcome
 
 
-def finish(folder: Path, run: dict[str, Any], embodiment: Any) -> Outcome:
+def finish(folder: Path, run: dict[str, Any], embodiment: Any, compare: Path | None = None) -> Outcome:
     """Summary and report from what lies in `folder`; nothing is computed by a model."""
     records = list(ResultStore(folder).records())
     summary = summarise(run, records, embodiment)
     write_json(folder / SUMMARY_FILE, summary)
-    report = write_report(folder, run, records, summary, embodiment)
-    return Outcome(summary, report, tuple(run["warnings"]))
+    comparison = None if compare is None else compare_and_write(folder, compare)
+    report = write_report(folder, run, records, summary, embodiment, comparison)
+    return Outcome(summary, report, tuple(run["warnings"]), comparison)
 
 
 def describe_run(settings: ReplaySettings, preparation: Preparation, model: WorldActionModel) -> dict[str, Any]:

@@ -20,11 +20,17 @@ VIDEO_BUDGET_BYTES = 6_500_000
 
 
 def write_report(
-    folder: Path, run: Mapping[str, Any], records: Sequence[Record], summary: Mapping[str, Any], embodiment: Any
+    folder: Path,
+    run: Mapping[str, Any],
+    records: Sequence[Record],
+    summary: Mapping[str, Any],
+    embodiment: Any,
+    comparison: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the page of a finished replay into its folder; returns its path.
 
     run, records, summary: the contents of ``settings.json``, ``results.jsonl`` and ``summary.json`` in `folder`.
+    comparison: that of ``comparison.json``, where the run was held against another.
     """
     from jinja2 import Environment, PackageLoader, select_autoescape
     from plotly.offline import get_plotlyjs
@@ -36,6 +42,7 @@ def write_report(
         run=run,
         summary=summary,
         tables=headline_tables(summary),
+        comparison=comparison,
         plots=_as_script_json(_plots(folder, shown, run, records, summary, embodiment)),
         videos=_as_script_json(_videos(folder, records)),
         num_videos=sum("video" in record for record in records),

@@ -29,8 +29,7 @@ def compare_runs(folder: Path, other: Path) -> dict[str, Any]:
     """
     runs = [_read(one) for one in (folder, other)]
     (mine, my_records), (theirs, their_records) = runs
-    for fact in SAME:
-        _require_same(fact, mine["identity"][fact], theirs["identity"][fact], other)
+    require_same_questions(mine, other)
     calls = {}
     for name, facts in mine["calls"].items():
         if name in theirs["calls"]:
@@ -52,6 +51,13 @@ def compare_runs(folder: Path, other: Path) -> dict[str, Any]:
         },
         "calls": calls,
     }
+
+
+def require_same_questions(run: Mapping[str, Any], other: Path) -> None:
+    """A ``UsageError`` where the run in `other` did not answer the questions of this one (its ``settings.json``)."""
+    theirs, _ = _read(other)
+    for fact in SAME:
+        _require_same(fact, run["identity"][fact], theirs["identity"][fact], other)
 
 
 def compare_and_write(folder: Path, other: Path) -> dict[str, Any]:

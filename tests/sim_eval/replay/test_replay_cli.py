@@ -71,8 +71,20 @@ def test_thresholds_decide_the_exit_code_and_a_comparison_is_told(run, replayed,
     code, out, err = run("replay", *where, "--fail-if", str(limits), "--compare", str(settings.output))
     assert code == 1 and "--fail-if holds: policy: end_effector_position_mm.mean is" in err.splitlines()[-1]
     assert "no clear difference" in out and (settings.output / "comparison.json").exists()
+    assert "Against another checkpoint" in (settings.output / "report.html").read_text()
     (settings.output / "comparison.json").unlink()
     code, _, err = run("replay", *where, "--fail-if", "psnr_db.mean > 99")
     assert code == 0, err
     code, _, err = run("replay", *where, "--fail-if", "fast")
     assert code == 2 and "is no condition" in err
+
+
+def test_a_comparison_that_cannot_be_is_refused_before_any_window(run, replayed, tmp_path):
+    settings = replayed.settings
+    where = ["--dataset", settings.dataset, "--embodiment", "droid", "--output", str(tmp_path / "out")]
+    for other, words in (
+        (tmp_path / "nowhere", "holds no replay to compare with"),
+        (settings.output, "same questions"),
+    ):
+        code, _, err = run("replay", *where, "--seed", "8", "--compare", str(other))
+        assert code == 2 and words in err and not (tmp_path / "out").exists()
