@@ -109,7 +109,7 @@ def test_a_transfer_is_the_modular_pipelines(tiny, transfer_pipeline, decoded_la
         negative_prompt="blurred",
         size=(320, 192),
         seed=7,
-        transfer=Transfer(controls, guidance=control, start_frames=5, interval=(300, 1000)),
+        transfer=Transfer(controls, guidance=control, start_frames=5, interval=(940, 1000)),
         video=clip,
         sampling=Sampling(num_inference_steps=STEPS, guidance_scale=guidance),
     )
@@ -125,7 +125,7 @@ def test_a_transfer_is_the_modular_pipelines(tiny, transfer_pipeline, decoded_la
         num_inference_steps=STEPS,
         guidance_scale=guidance,
         control_guidance=control,
-        control_guidance_interval=(300, 1000),
+        control_guidance_interval=(940, 1000),
         generator=torch.Generator().manual_seed(7),
         output="latents",
     )

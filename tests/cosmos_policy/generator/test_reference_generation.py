@@ -2,10 +2,16 @@
 
 import numpy as np
 import pytest
+import torch
 from distilled import make_distilled
 
 import cosmos_policy
 from cosmos_policy import GenerateRequest, Sampling, Transfer, UsageError
+from cosmos_policy.engine.native import NativeEngine
+from cosmos_policy.engine.reference import ReferenceEngine
+from cosmos_policy.engine.weights import load_parts
+from cosmos_policy.generator.jobs import Habits, make_job
+from cosmos_policy.generator.run import run_jobs
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +49,17 @@ def test_what_it_cannot_is_told(reference, clip, tiny_folder, tmp_path):
         pytest.raises(UsageError, match="no few-step checkpoint"),
     ):
         model.generate("x", num_frames=1)
+
+
+def test_sound_is_told_apart_from_pictures(tiny_folder, single_thread):
+    """Fresh weights' modality embedding is zero; trained ones' is not."""
+    cpu = torch.device("cpu")
+    parts = load_parts(tiny_folder, cpu, torch.float32)
+    engines = [kind(parts, cpu, torch.float32) for kind in (NativeEngine, ReferenceEngine)]
+    habits = Habits("tiny", "0", Sampling(2, 3.0, 10.0, 256))
+    job = make_job(GenerateRequest("a", num_frames=9, sound=True), habits, "engine")
+    plain = run_jobs([job], engines[0])[0].sound
+    parts.transformer.audio_modality_embed.data.normal_(generator=torch.Generator().manual_seed(0))
+    ours, theirs = (run_jobs([job], engine)[0].sound for engine in engines)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4 * np.abs(theirs).max())
+    assert np.abs(ours - plain).max() > 10 * 1e-4 * np.abs(theirs).max()
