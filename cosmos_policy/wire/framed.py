@@ -44,6 +44,12 @@ def pack_framed(message: Any) -> list[memoryview]:
     return [memoryview(head + bytes(-len(head) % _ALIGNMENT)), *arrays]
 
 
+def map_bytes(data: bytes) -> int:
+    """The bytes of `data` that have to be unpacked: all but its large arrays."""
+    announced = _LENGTH.unpack_from(data)[0] if len(data) >= _LENGTH.size else 0
+    return min(announced, len(data))
+
+
 def unpack_framed(data: bytes) -> Any:
     """The message in `data`; large arrays are read-only views of it. Raises :class:`WireError` in one sentence."""
     if len(data) < _LENGTH.size:

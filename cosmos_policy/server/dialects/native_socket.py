@@ -20,11 +20,11 @@ from cosmos_policy.server.dialects.envelope import Envelope, read_envelope
 from cosmos_policy.server.errors import Invalid, Refusal
 from cosmos_policy.server.media.conversations import read_pointed
 from cosmos_policy.server.service import Service, Tell, new_group
-from cosmos_policy.server.transport.websocket import Conversation, Say, hold
+from cosmos_policy.server.transport.websocket import SMALL_BYTES, Conversation, Say, hold
 from cosmos_policy.types import ReasonRequest
 from cosmos_policy.wire.arrays import packb
 from cosmos_policy.wire.contract import PROTOCOL
-from cosmos_policy.wire.framed import unpack_framed
+from cosmos_policy.wire.framed import map_bytes, unpack_framed
 from cosmos_policy.wire.messages import CALLS, Call, decode_request, encode_answer
 from cosmos_policy.wire.readers import read_whole
 
@@ -64,6 +64,10 @@ class NativeConversation(Conversation):
     def greeting(self) -> bytes:
         """The protocol's version; the contract is at ``/info``."""
         return packb({"protocol": PROTOCOL, "embodiment": self._service.embodiment.name})
+
+    def light(self, frame: bytes | str) -> bool:
+        """Arrays are read where they lie: only the map in front of them takes time."""
+        return map_bytes(frame) <= SMALL_BYTES if isinstance(frame, bytes) else super().light(frame)
 
     def read(self, frame: bytes | str) -> Heard:
         """In a thread: unpack and check."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import socket
 import stat
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ import httpx
 
 from cosmos_policy.server.errors import Forbidden, Invalid, TooLarge
 from cosmos_policy.server.media.images import decode_base64
+from cosmos_policy.server.media.names import resolve
 from cosmos_policy.server.settings import Security
 
 MOST_REDIRECTS = 3
@@ -96,7 +96,7 @@ def _get(url: str, name: str, security: Security, until: float) -> bytes | str:
         raise Invalid(f"{name} is not a proper URL.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
         raise Invalid(f"{name} must be an http(s) URL with a host and without a user name.")
-    address = _public_address(parts.hostname, port, name, security)
+    address = _public_address(parts.hostname, port, name, security, until)
     netloc = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     pinned = urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
     host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
@@ -121,9 +121,12 @@ def _get(url: str, name: str, security: Security, until: float) -> bytes | str:
         return bytes(body)
 
 
-def _public_address(host: str, port: int, name: str, security: Security) -> str:
+def _public_address(host: str, port: int, name: str, security: Security, until: float) -> str:
     """One address of `host`, after all of them were found to be public (or private ones are allowed)."""
-    addresses = [info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    try:
+        addresses = resolve(host, port, max(0.1, until - time.monotonic()))
+    except TimeoutError:
+        raise Invalid(f"{name} could not be fetched: its host was not found within {security.fetch_s:g} s.") from None
     for address in addresses:
         found = ipaddress.ip_address(address.partition("%")[0])
         found = getattr(found, "ipv4_mapped", None) or found

@@ -16,9 +16,8 @@ from cosmos_policy.server.service import Service
 from cosmos_policy.server.transport.request_ids import new_request_id
 
 logger = logging.getLogger(__name__)
-#: Unpacking copies arrays and no more, a tenth of a millisecond a megabyte, and holds the interpreter in a thread as
-#: well: up to this size the way to a thread and back would take longer.
-SMALL_BYTES = 4 * 2**20
+#: Unpacking a message of this size takes about as long as the way to a thread and back.
+SMALL_BYTES = 512 * 2**10
 GOING_AWAY, TRY_AGAIN_LATER = 1001, 1013
 
 
@@ -35,6 +34,10 @@ class Conversation(ABC):
     @abstractmethod
     def read(self, frame: bytes | str) -> Any:
         """Unpack and check one message; in a thread where it is large. Raises ``ValueError`` or :class:`Refusal`."""
+
+    def light(self, frame: bytes | str) -> bool:
+        """Whether :meth:`read` may run on the event loop: it takes no longer than the way to a thread and back."""
+        return len(frame) <= SMALL_BYTES
 
     @abstractmethod
     async def reply(self, heard: Any, say: Say) -> bytes | str:
@@ -64,14 +67,16 @@ async def hold(websocket: WebSocket, conversation: Conversation, service: Servic
         await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
         if reader.done() and not reader.cancelled() and reader.exception() is None:
             writer.cancel()
-    except (WebSocketDisconnect, RuntimeError):  # gone before it was greeted
-        pass
+    except WebSocketDisconnect:
+        logger.info("a client left before it was greeted")
     finally:
         reader.cancel()
         writer.cancel()
         while not answers.empty():
             answers.get_nowait().stop()
-        await asyncio.gather(reader, writer, return_exceptions=True)
+        for ended in await asyncio.gather(reader, writer, return_exceptions=True):
+            if isinstance(ended, Exception) and not isinstance(ended, WebSocketDisconnect):
+                logger.error("a connection ended unexpectedly", exc_info=ended)
         service.count_connection(-1)
         conversation.closed()
 
@@ -87,7 +92,7 @@ async def _read(websocket: WebSocket, conversation: Conversation, answers: async
         request_id.set(new_request_id())
         try:
             # One after the other, so that the newest observation is also the last to be queued.
-            if len(frame) <= SMALL_BYTES:
+            if conversation.light(frame):
                 heard: Any = conversation.read(frame)
             else:
                 heard = await asyncio.to_thread(conversation.read, frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import Any
 
@@ -84,8 +85,13 @@ class ServerEnd:
         beside = [await self._read(length) for (length,) in LENGTH.iter_unpack(lengths)]
         return unpack(body, beside)
 
+    def shut(self) -> None:
+        """End the stream: who waits in :meth:`receive` wakes up. A socket that is only closed would wake nobody."""
+        with contextlib.suppress(OSError):  # the other end has gone already
+            self._socket.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
-        """Close our end: the worker reads an end of file."""
+        """Close our end: the worker reads an end of file. Nobody may be waiting in :meth:`receive`."""
         self._socket.close()
 
     async def _read(self, count: int) -> np.ndarray:

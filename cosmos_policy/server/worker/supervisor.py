@@ -52,6 +52,7 @@ class Supervisor:
         self._keeper: asyncio.Task | None = None
         self._gone = asyncio.Event()
         self._exchanges, self._exchange_now = itertools.count(1), 0
+        self._in_use = asyncio.Lock()
         self.state = "starting"
         self.restarts = 0
         self.facts: dict[str, Any] | None = None
@@ -101,9 +102,10 @@ class Supervisor:
     async def _attempt(self, call: str, requests: list[Any], tell: Tell | None, between: Between | None) -> list[Any]:
         process, limit_s = self._process, self._settings.scheduling.worker_timeout_s
         hung = asyncio.get_running_loop().call_later(limit_s, _give_up, process, limit_s)
-        self._exchange_now = next(self._exchanges)
         try:
-            return await self._exchange(call, requests, tell, between)
+            async with self._in_use:
+                self._exchange_now = next(self._exchanges)
+                return await self._exchange(call, requests, tell, between)
         except ChannelClosed:
             self._ready.clear()
             if not self._memory.taken(self._exchange_now):
@@ -149,7 +151,7 @@ class Supervisor:
                 await self._keeper
         if self._process is not None:
             await asyncio.to_thread(_end, self._process)
-            self._channel.close()
+            await self._hang_up()
         self.state = "stopped"
 
     async def _keep(self) -> None:
@@ -169,6 +171,7 @@ class Supervisor:
             pause = FIRST_PAUSE_S
             await self._gone.wait()
             self._ready.clear()
+            await self._hang_up()
             self.state = "restarting"
             self._metrics.worker_ready.set(0)
             self._metrics.worker_restarts.inc()
@@ -180,8 +183,6 @@ class Supervisor:
         self._gone = asyncio.Event()
         loop, gone = asyncio.get_running_loop(), self._gone
         started = time.monotonic()
-        if self._channel is not None:
-            self._channel.close()
         self._process, self._channel, self._memory = _spawn()
         process, channel = self._process, self._channel
         threading.Thread(target=_watch, args=(process, loop, gone), daemon=True).start()
@@ -208,6 +209,12 @@ class Supervisor:
         self._metrics.worker_load_seconds.set(time.monotonic() - started)
         self._ready.set()
         logger.info("the worker is ready: %s", self.facts["model"]["engine"], extra={"load_s": self.facts["load_s"]})
+
+    async def _hang_up(self) -> None:
+        """The worker is gone: whoever still reads from it hears so, and then the socket is closed."""
+        self._channel.shut()
+        async with self._in_use:
+            self._channel.close()
 
     def _lost(self) -> WorkerLost:
         expected = 5.0 if self.facts is None else max(1.0, self.facts["load_s"])

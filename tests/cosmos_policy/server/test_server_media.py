@@ -236,3 +236,11 @@ def test_other_urls_are_refused(url):
 def test_a_data_url_is_its_own_content():
     text = "data:application/octet-stream;base64," + base64.b64encode(b"abc").decode()
     assert read_reference(text, "x", Security()) == b"abc"
+
+
+def test_a_name_that_is_never_found_is_not_waited_for(monkeypatch):
+    release = threading.Event()
+    monkeypatch.setattr("cosmos_policy.server.media.names.socket.getaddrinfo", lambda *_, **__: [] if release.wait(30) else [])
+    with pytest.raises(Invalid, match="its host was not found within"):
+        read_reference("http://slow.example/x.png", "x", Security(fetch_s=0.3))
+    release.set()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cosmos_policy.wire.arrays import WireError
-from cosmos_policy.wire.framed import pack_framed, unpack_framed
+from cosmos_policy.wire.framed import map_bytes, pack_framed, unpack_framed
 
 NUMBERS = st.sampled_from([np.uint8, np.bool_, np.int16, np.float32, np.float64])
 
@@ -83,3 +83,10 @@ def test_what_may_not_travel_is_refused_when_it_is_sent():
     for value in (object(), np.zeros(9999, complex), np.array(["x" * 5000]), {1: {2: set()}}, 2**70):
         with pytest.raises(WireError):
             pack_framed({"value": value})
+
+
+def test_only_the_map_counts_as_work():
+    pieces = pack_framed({"picture": np.zeros((360, 640, 3), np.uint8)})
+    assert map_bytes(b"".join(pieces)) < 200
+    assert map_bytes(struct.pack("<I", 2**32 - 1) + b"xyz") == 7
+    assert map_bytes(b"") == 0
