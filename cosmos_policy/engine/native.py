@@ -108,8 +108,9 @@ class NativeEngine:
         return [results[place] for place in range(len(requests))]
 
     def close(self) -> None:
-        """Drop the weights."""
-        self.texts.clear()
+        """Drop the weights. Closing twice is harmless."""
+        if self.texts is not None:
+            self.texts.clear()
         self.transformer = None
         self._parts = self._denoiser = self._autoencoder = self._heads = self.texts = self._graphs = self._sound = None
         if self.device.type == "cuda":
