@@ -240,7 +240,12 @@ def test_a_data_url_is_its_own_content():
 
 def test_a_name_that_is_never_found_is_not_waited_for(monkeypatch):
     release = threading.Event()
-    monkeypatch.setattr("cosmos_policy.server.media.names.socket.getaddrinfo", lambda *_, **__: [] if release.wait(30) else [])
+
+    def hang(*_, **__):
+        release.wait(30)
+        return []
+
+    monkeypatch.setattr("cosmos_policy.server.media.names.socket.getaddrinfo", hang)
     with pytest.raises(Invalid, match="its host was not found within"):
         read_reference("http://slow.example/x.png", "x", Security(fetch_s=0.3))
     release.set()
