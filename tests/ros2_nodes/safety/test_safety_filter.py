@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.interpolate import CubicHermiteSpline
 
 from ros2_nodes.contract.limits import JointLimits, PoseLimits
-from ros2_nodes.execution import ChunkTimeline, Knots, Start
+from ros2_nodes.execution import ChunkTimeline, Knots, Start, sample_trajectory
 from ros2_nodes.reasons import Reason
 from ros2_nodes.safety import Admitted, Limits, Rejected, SafetyFilter
 
@@ -83,6 +84,26 @@ def test_a_stop_at_any_time_stays_within_limits_and_on_the_path(described, when)
     before, after = outcome.motion.at(np.array([now_s])), stopped.at(np.array([now_s]))
     for name in ("position", "velocity", "acceleration"):
         assert np.allclose(getattr(before, name), getattr(after, name), atol=1e-9)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(chunks, st.floats(0.0, 0.5))
+def test_a_controller_that_joins_a_trajectorys_points_with_cubics_stays_within_limits(described, later_s):
+    """What ros2_controllers' JointTrajectoryController does with points that have velocities."""
+    _, seed, speed, rows = described
+    limits, place = KINDS["joints"]
+    outcome = SafetyFilter(limits, 30.0).admit(chunk(limits, place, seed, speed, rows), Start.at_rest(place), {}, NOW_S)
+    assume(isinstance(outcome, Admitted))
+    here = outcome.motion.at(np.array([NOW_S + later_s]))
+    times, positions, velocities = sample_trajectory(outcome.motion, NOW_S + later_s, 0.02)
+    joined = CubicHermiteSpline(
+        np.append(0.0, times), np.concatenate([here.position, positions]), np.concatenate([here.velocity, velocities])
+    )
+    dense = np.linspace(0.0, times[-1], 20 * len(times))
+    assert (joined(dense) >= limits.lower).all() and (joined(dense) <= limits.upper).all()
+    assert (np.abs(joined(dense, 1)) <= limits.velocity).all()
+    assert (np.abs(joined(dense, 2)) <= 1.02 * limits.acceleration).all()
+    assert np.abs(joined(dense) - outcome.motion.at(NOW_S + later_s + dense).position).max() < 1e-4
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
