@@ -128,12 +128,9 @@ def correct_include_paths(prefix: Path) -> None:
     python, numpy = _run([prefix / "bin" / "python", "-c", ask]).split("\n")[:2]
     for exports in prefix.glob("share/*/cmake/*__rosidl_generator_pyExport.cmake"):
         text = exports.read_text()
-        text = re.sub(r"/opt/python/cp3\d+-cp3\d+/include/python3\.\d+", python, text)
-        text = re.sub(
-            r"/opt/python/cp3\d+-cp3\d+/lib/python3\.\d+/site-packages/numpy/_core/include",
-            numpy,
-            text,
-        )
+        text = re.sub(r"[^;\"\s]*/include/python3\.\d+", python, text)
+        text = re.sub(r"[^;\"\s]*/numpy/_?core/include", numpy, text)
+        exports.unlink()  # it may be a hard link into uv's cache
         exports.write_text(text)
 
 
