@@ -60,7 +60,7 @@ def generate(
     """
     import cosmos_policy
     from cosmos_policy.cli.steps import StepBar
-    from cosmos_policy.generator.jobs import check_request
+    from cosmos_policy.generator.checks import check_request
     from cosmos_policy.media import read_image, read_video, write_media
     from cosmos_policy.media.generated import PICTURES, check_ending
     from cosmos_policy.types import GenerateRequest, Sampling

@@ -12,8 +12,9 @@ import numpy as np
 
 from cosmos_policy.engine.request import EngineRequest
 from cosmos_policy.errors import UsageError
-from cosmos_policy.generator.controls import check_transfer, take_controls
-from cosmos_policy.generator.formats import TIERS, USUAL, check_length, check_rate, choose_size
+from cosmos_policy.generator.checks import check_request, length_asked
+from cosmos_policy.generator.controls import take_controls
+from cosmos_policy.generator.formats import choose_size
 from cosmos_policy.generator.pictures import cover, lengthen
 from cosmos_policy.generator.prompts import Facts, complete_negative_prompt, complete_prompt, warn_if_long
 from cosmos_policy.inputs import Fit
@@ -69,22 +70,13 @@ class Job:
         return sum(chunk.sampling.num_inference_steps for chunk in self.chunks)
 
 
-def check_request(request: GenerateRequest) -> None:
-    """Raise a :class:`UsageError` for what no checkpoint generates: what can be told before one is loaded."""
-    _check_words(request)
-    _check_combination(request)
-    choose_size(request, TIERS[0])
-    check_rate(request.fps)
-    check_length(_length_asked(request))
-
-
 def make_job(request: GenerateRequest, habits: Habits, engine: str) -> Job:
     """Check everything, bring pictures to size, write the prompts. engine: its name, for the answer's `info`."""
     started_s = time.perf_counter()
     check_request(request)
     _check_checkpoint(request, habits)
     width, height = size = choose_size(request, habits.sampling.resolution_tier)
-    fps, count = float(request.fps), int(_length_asked(request))
+    fps, count = float(request.fps), int(length_asked(request))
     sampling = habits.sampling_for(request.sampling)
     transfer = request.transfer
     facts = Facts(count, fps, width, height, request.duration_template, request.resolution_template)
@@ -117,61 +109,29 @@ def make_job(request: GenerateRequest, habits: Habits, engine: str) -> Job:
         max_prompt_tokens=request.max_prompt_tokens,
     )
     chunks, overlap = ((base,), 0) if transfer is None else _chunks(base, transfer, size, count)
+    prepared_ms = 1e3 * (time.perf_counter() - started_s)
+    return Job(chunks, overlap, count, samples, _info(request, base, count, habits, engine), started_s, prepared_ms)
+
+
+def _info(request: GenerateRequest, base: EngineRequest, count: int, habits: Habits, engine: str) -> dict[str, Any]:
+    """Enough to make it again."""
     info = {
         "mode": _mode(request, count),
         "checkpoint": habits.checkpoint,
         "revision": habits.revision,
         "engine": engine,
-        "prompt": prompt,
-        "negative_prompt": negative,
-        "seed": int(request.seed),
-        "size": f"{width}x{height}",
+        "prompt": base.prompt,
+        "negative_prompt": base.negative_prompt,
+        "seed": base.seed,
+        "size": f"{base.fit.canvas_width}x{base.fit.canvas_height}",
         "num_frames": count,
-        "fps": fps,
+        "fps": base.fps,
         "sound": request.sound,
-        "sampling": replace(sampling, resolution_tier=None),  # the size says it
+        "sampling": replace(base.sampling, resolution_tier=None),  # the size says it
     }
-    if transfer is not None:
-        info["controls"] = sorted(transfer.videos)
-        info["control_guidance"] = transfer.guidance
-    prepared_ms = 1e3 * (time.perf_counter() - started_s)
-    return Job(chunks, overlap, count, samples, info, started_s, prepared_ms)
-
-
-def _check_words(request: GenerateRequest) -> None:
-    for name in ("prompt", "negative_prompt"):
-        if not isinstance(getattr(request, name), str):
-            raise UsageError(f"{name} is a {type(getattr(request, name)).__name__}; expected a string.")
-    if not request.prompt.strip():
-        raise UsageError("The prompt is empty; say what is to be generated.")
-    most = request.max_prompt_tokens
-    if most is not None and not (isinstance(most, Integral) and most >= 1):
-        raise UsageError(f"max_prompt_tokens is {most!r}; expected a whole number of tokens, 1 or more.")
-    if not isinstance(request.seed, Integral) or not -(2**63) <= request.seed < 2**63:
-        raise UsageError(f"seed is {request.seed!r}; expected a whole number of 64 bits.")
-
-
-def _check_combination(request: GenerateRequest) -> None:
-    picture = request.num_frames == 1
-    if request.image is not None and request.video is not None:
-        raise UsageError("image and video were both given; expected one of them to go on from.")
-    if picture and (request.image is not None or request.video is not None):
-        raise UsageError(
-            "A single picture is made from words alone: leave image and video out, or ask for more frames."
-        )
-    if picture and request.sound:
-        raise UsageError("A picture makes no sound; ask for at least 5 frames, or leave sound out.")
-    if request.condition_from not in ("first", "last"):
-        raise UsageError(f"condition_from is {request.condition_from!r}; expected 'first' or 'last'.")
     if request.transfer is not None:
-        check_transfer(request.transfer)
-        if request.sound or request.image is not None:
-            given = "sound" if request.sound else "an image"
-            raise UsageError(f"A transfer from control videos takes no {given.removeprefix('an ')}; leave it out.")
-        if (request.video is None) != (request.transfer.start_frames == 0):
-            raise UsageError(
-                "video and transfer.start_frames go together: the made video begins with that many of its frames."
-            )
+        info |= {"controls": sorted(request.transfer.videos), "control_guidance": request.transfer.guidance}
+    return info
 
 
 def _check_checkpoint(request: GenerateRequest, habits: Habits) -> None:
@@ -186,17 +146,6 @@ def _check_checkpoint(request: GenerateRequest, habits: Habits) -> None:
     for name, there in asked.items():
         if there:
             raise UsageError(f"{habits.checkpoint} is a few-step checkpoint and takes no {name}; leave it out.")
-
-
-def _length_asked(request: GenerateRequest) -> int:
-    if request.transfer is None:
-        return USUAL if request.num_frames is None else request.num_frames
-    longest = min(len(video) for video in request.transfer.videos.values())
-    if request.num_frames is None:
-        return longest
-    if isinstance(request.num_frames, Integral) and request.num_frames > longest:
-        raise UsageError(f"num_frames is {request.num_frames}, but the control videos have {longest}.")
-    return request.num_frames
 
 
 def _known_frames(request: GenerateRequest, size: tuple[int, int], latents: int) -> tuple[np.ndarray, tuple[int, ...]]:

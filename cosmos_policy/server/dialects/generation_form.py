@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from cosmos_policy.generator.checks import check_request
 from cosmos_policy.generator.formats import USUAL
-from cosmos_policy.generator.jobs import check_request
 from cosmos_policy.server.dialects import form_fields
 from cosmos_policy.server.errors import Invalid
 from cosmos_policy.server.media.clips import decode_clip
