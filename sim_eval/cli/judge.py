@@ -19,7 +19,7 @@ def judge(
     checkpoint: options.Checkpoint = "tiny",
     like: options.Like = None,
     question: Annotated[str | None, typer.Option(help='Asked of the reasoner; "{instruction}" is filled in.')] = None,
-    sees: Annotated[str, typer.Option(help="What the reasoner sees: last (frame) or clip.")] = "last",
+    sees: Annotated[str | None, typer.Option(help="What the reasoner sees: last (frame, the default) or clip.")] = None,
     threshold: Annotated[float, typer.Option(help="The judge says yes from this probability on.")] = 0.5,
     train: Annotated[
         Path | None,
@@ -37,8 +37,9 @@ def judge(
     """
     import cosmos_policy
     from sim_eval.rewards.judge import REASONER, make_judge
-    from sim_eval.rewards.judges import JudgeHead, measure, read_labelled, split
+    from sim_eval.rewards.judges import JudgeHead, check_threshold, measure, read_labelled, split
 
+    check_threshold(threshold)
     labelled = read_labelled(rollouts)
     trained = 0
     if train is not None:
@@ -46,7 +47,7 @@ def judge(
         head = JudgeHead.train([one.clip for one in learnt], [one.success for one in learnt])
         head.save(train)
         judge, trained = str(train), len(learnt)
-    asked = {"sees": sees, **({} if question is None else {"question": question})} if judge == REASONER else {}
+    asked = {name: value for name, value in (("sees", sees), ("question", question)) if value is not None}
     chosen = make_judge(judge, **asked)
     if judge == REASONER:
         with cosmos_policy.load(checkpoint, device=device, like=like) as model:

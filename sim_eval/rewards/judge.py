@@ -11,7 +11,7 @@ from typing import Any
 from cosmos_policy.errors import UsageError
 from cosmos_policy.world_action_model import WorldActionModel
 from sim_eval.rewards.base import Reward, Transition, Verdict
-from sim_eval.rewards.judges import Clip, Confusion, Judge, JudgeHead, ReasonerJudge
+from sim_eval.rewards.judges import Clip, Confusion, Judge, JudgeHead, ReasonerJudge, check_threshold
 
 REASONER = "reasoner"
 NOT_MEASURED = "not measured on labelled roll-outs"
@@ -34,9 +34,7 @@ class JudgeReward(Reward):
         measured: Confusion | str | os.PathLike[str] | None = None,
         **reasoner: Any,
     ) -> None:
-        if not 0 < threshold < 1:
-            raise UsageError(f"threshold is {threshold}; expected a probability between 0 and 1.")
-        self.judge_of_clips, self._threshold = make_judge(judge, **reasoner), threshold
+        self.judge_of_clips, self._threshold = make_judge(judge, **reasoner), check_threshold(threshold)
         self._told = NOT_MEASURED if measured is None else _confusion(measured).describe()
 
     def judge(self, transitions: Sequence[Transition], goals: Sequence[Any], model: WorldActionModel) -> list[Verdict]:

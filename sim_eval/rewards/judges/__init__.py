@@ -1,7 +1,7 @@
 """Judges: did this roll-out succeed? A probability, and how often it is right on roll-outs whose end is known."""
 
 from sim_eval.rewards.judges.base import Clip, Judge
-from sim_eval.rewards.judges.confusion import Confusion, measure
+from sim_eval.rewards.judges.confusion import Confusion, check_threshold, measure
 from sim_eval.rewards.judges.head import JudgeHead
 from sim_eval.rewards.judges.labelled import LabelledClip, read_labelled, split
 from sim_eval.rewards.judges.reasoner import ReasonerJudge
@@ -13,6 +13,7 @@ __all__ = [
     "JudgeHead",
     "LabelledClip",
     "ReasonerJudge",
+    "check_threshold",
     "measure",
     "read_labelled",
     "split",

@@ -60,12 +60,20 @@ class Confusion:
         return cls(**{name: int(facts[name]) for name in cls.__dataclass_fields__})
 
 
+def check_threshold(threshold: float) -> float:
+    """The probability itself; a ``UsageError`` where it is none strictly between 0 and 1."""
+    if not 0 < threshold < 1:
+        raise UsageError(f"threshold is {threshold}; expected a probability between 0 and 1.")
+    return threshold
+
+
 def measure(
     judge: Judge, labelled: Sequence[LabelledClip], model: WorldActionModel, threshold: float = 0.5
 ) -> tuple[Confusion, list[float]]:
     """(confusion, probabilities) of a judge that says yes from `threshold` on, over roll-outs whose end is known."""
     if not labelled:
         raise UsageError("There are no labelled roll-outs to measure a judge on: film some with cosmos-policy rollout.")
+    check_threshold(threshold)
     chances = judge.probabilities([one.clip for one in labelled], model)
     said = [chance >= threshold for chance in chances]
     pairs = [(yes, one.success) for yes, one in zip(said, labelled, strict=True)]

@@ -151,3 +151,31 @@ def test_wrong_use_is_told(filmed, tmp_path):
         split(labelled(4, 0), 1.5, 0)
     with pytest.raises(UsageError, match="too small to be judged"):
         JudgeHead.train([Clip(np.zeros((2, 8, 8, 3), np.uint8), "", 15.0)] * 2, [True, False])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--threshold", "3"], "threshold is 3.0; expected a probability"),
+        (["--judge", "head.npz", "--question", "Done?"], "question belong to the reasoner; this judge is head.npz"),
+        (["--sees", "both"], "choose last"),
+    ],
+)
+def test_the_command_tells_wrong_use_before_a_model_is_loaded(filmed, options, words, monkeypatch):
+    from typer.testing import CliRunner
+
+    import cosmos_policy
+    from cosmos_policy.cli.main import app
+
+    monkeypatch.setattr(cosmos_policy, "load", lambda *_, **__: pytest.fail("the model was loaded before the refusal"))
+    with pytest.raises(UsageError, match=words):
+        CliRunner().invoke(app, ["judge", "--rollouts", str(filmed), *options], catch_exceptions=False)
+
+
+def test_the_reasoner_is_measured_by_the_command(filmed):
+    from typer.testing import CliRunner
+
+    from cosmos_policy.cli.main import app
+
+    result = CliRunner().invoke(app, ["judge", "--rollouts", str(filmed), "--device", "cpu"], catch_exceptions=False)
+    assert result.exit_code == 0 and "of 24 labelled roll-outs" in " ".join(result.stdout.split())
