@@ -25,6 +25,8 @@ from ros2_nodes.nodes.outputs import ACTIONS
 from ros2_nodes.nodes.running import run
 from ros2_nodes.recording.bag_writer import BagWriter
 
+#: Messages of a topic that may wait for the disk.
+WAITING = 100
 INTERFACES = "cosmos_policy_interfaces"
 PARAMETERS = {
     "contract": ("", "path of the robot's contract (YAML)"),
@@ -51,9 +53,10 @@ class RecordNode(Node):
         for name, (message_type, qos) in topics.items():
             topic = self.resolve_topic_name(name)
             self._bag.add_topic(topic, message_type)
-            self.create_subscription(
-                message_class(message_type), topic, partial(self._keep, topic), quality(qos), raw=True
-            )
+            profile = quality(qos)
+            if qos != "latched":
+                profile.depth = WAITING  # a disk may pause
+            self.create_subscription(message_class(message_type), topic, partial(self._keep, topic), profile, raw=True)
         self.get_logger().info(f"recording {len(topics)} topics into {given['folder']}")
 
     def close(self) -> None:

@@ -1,7 +1,9 @@
-"""A bag's messages in the order of receipt: the sensors' as samples, the chunks as arrays."""
+"""A bag's messages in the order in which they happened: the sensors' as samples, the chunks as arrays."""
 
 from __future__ import annotations
 
+import heapq
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ from ros2_nodes.observing.samples import (
     Sample,
 )
 
+#: A recorder on a busy computer may come to a message so much later than it was stamped.
+LATE_S = 1.0
 CHUNK = "cosmos_policy_interfaces/msg/ActionChunk"
 
 
@@ -36,7 +40,14 @@ class RecordedChunk:
 
 
 def read(folder: Path, contract: RobotContract) -> Iterator[tuple[float, str, Sample | RecordedChunk]]:
-    """(time of receipt in s, stream name or "", sample or chunk) of everything that a dataset is made of."""
+    """(time in s, stream name or "", sample or chunk) of everything that a dataset is made of, in order of time.
+
+    A sample's time is its stamp, whenever the recorder came to it; a chunk's is that of its receipt.
+    """
+    yield from _in_order(_received(folder, contract))
+
+
+def _received(folder: Path, contract: RobotContract) -> Iterator[tuple[float, str, Sample | RecordedChunk]]:
     names: dict[str, list[str]] = {}
     for name, stream in contract.sampled.items():
         if stream.type not in _READERS:
@@ -53,6 +64,21 @@ def read(folder: Path, contract: RobotContract) -> Iterator[tuple[float, str, Sa
                     yield received_s, name, _READERS[contract.sampled[name].type](message, received_s)
     except (AnyReaderError, OSError) as error:
         raise UsageError(f"{folder} cannot be read as a bag ({error}).") from None
+
+
+def _in_order(messages: Iterator[tuple[float, str, Any]]) -> Iterator[tuple[float, str, Any]]:
+    """Sorted by stamps, as far as messages were `LATE_S` late; what came later still is left out."""
+    waiting: list[tuple[float, int, str, Any]] = []
+    told_s = -math.inf
+    for number, (received_s, stream, item) in enumerate(messages):
+        time_s = received_s if isinstance(item, RecordedChunk) else min(item.stamp_s, received_s)
+        if time_s >= told_s:
+            heapq.heappush(waiting, (time_s, number, stream, item))
+        while waiting and waiting[0][0] < received_s - LATE_S:
+            told_s, _, stream, item = heapq.heappop(waiting)
+            yield told_s, stream, item
+    for time_s, _, stream, item in sorted(waiting, key=lambda one: one[:2]):
+        yield time_s, stream, item
 
 
 def _chunk(message: Any) -> RecordedChunk:

@@ -33,9 +33,9 @@ def episodes(
     broken or missing. Where a row is refused, or no chunk has an action for it, the run ends: nothing is filled in.
     """
     sampler, chunk, run, next_s = Sampler(contract), None, [], None
-    for received_s, stream, item in messages:
-        next_s = received_s if next_s is None else next_s
-        while received_s >= next_s:
+    for time_s, stream, item in messages:
+        next_s = time_s if next_s is None else next_s
+        while time_s > next_s:
             row = _row(sampler, chunk, next_s)
             if run and (row is None or row.instruction != run[-1].instruction):
                 if len(run) > 1:

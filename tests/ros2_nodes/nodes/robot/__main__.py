@@ -107,6 +107,9 @@ class Desk:
         """The states told since the last fault, one for every tick, with their reasons."""
         answer([_status(told) for heard_s, told in self._operator.statuses if heard_s >= self._marked_s])
 
+    def listeners(self, answer: Answer) -> None:
+        answer(self._body.listeners())
+
     def ticks(self, answer: Answer) -> None:
         """Steady time and state of every status heard."""
         answer([(heard_s, told.state) for heard_s, told in self._operator.statuses])

@@ -61,6 +61,10 @@ class Body(Node):
         self.motion: list[tuple[float, list[float], list[float]]] = []
         """Steady time, positions and velocities that the controller followed, at 100 Hz."""
 
+    def listeners(self) -> int:
+        """How many listen to the sensor that fewest listen to."""
+        return min(publisher.get_subscription_count() for publisher in (*self._cameras.values(), self._joints))
+
     def press_emergency_stop(self, pressed: bool) -> None:
         self._stop.publish(Bool(data=pressed))
 
