@@ -21,6 +21,7 @@ def autoencoder_run(
 ) -> tuple[Task, Finish]:
     """The task, and what writes its checkpoint when it is done."""
     autoencoder = material.base.autoencoder().to(device)
+    torch.backends.cudnn.benchmark = True  # clips have few sizes, and 3-D convolutions many algorithms
     training, held_out = [], []
     for dataset, parts, each in zip(material.prepared, material.splits, settings.datasets, strict=True):
         training.append(Clips(dataset, parts.training, each.share))

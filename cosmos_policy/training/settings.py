@@ -265,8 +265,8 @@ class TrainSettings:
     log_every: Count = 20
     """Steps between two lines of the log."""
     time_limit_s: Positive | None = None
-    """Stop (and write the checkpoint) after this many seconds of training; the schedule of the learning rate then
-    follows the time instead of the steps."""
+    """Stop (and write the checkpoint) after this many seconds of training, counted from the end of the first step
+    (which compiles); the schedule of the learning rate then follows the time instead of the steps."""
 
     @model_validator(mode="after")
     def _one_start(self) -> TrainSettings:

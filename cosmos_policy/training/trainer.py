@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 
 from cosmos_policy.errors import Failure, UsageError
+from cosmos_policy.training.batch_ahead import BatchAhead
 from cosmos_policy.training.optimizing import optimizer_for, set_rate
 from cosmos_policy.training.settings import TrainSettings
 from cosmos_policy.training.task import Task
@@ -60,6 +61,7 @@ class Trainer:
         if self._average is not None:
             self._average.to(accelerator.device)
         self._step = 0
+        self._ahead = BatchAhead(task.batch, settings.seed, accelerator.process_index, settings.accumulate)
         if resume:
             self._read_state()
         elif accelerator.is_main_process:
@@ -70,9 +72,13 @@ class Trainer:
         settings, accelerator = self._settings, self._accelerator
         accelerator.init_trackers("tensorboard")
         started, sums, evaluation = time.monotonic(), {}, {}
+        first_step = self._step
         self._module.train()
         while (done := self._done(started)) < 1.0:
             losses = self._one_step(done)
+            if self._step == first_step:  # compiling, and choosing kernels, is no training: the clock starts now
+                self._settle()
+                started = time.monotonic()
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value
             self._step += 1
@@ -109,7 +115,7 @@ class Trainer:
         set_rate(self._optimizer, settings.optimizer, self._step, done)
         sums: dict[str, torch.Tensor] = {}
         for part in range(settings.accumulate):
-            batch = self._task.batch((settings.seed, accelerator.process_index, self._step, part))
+            batch = self._ahead.batch(self._step, part)
             last = part == settings.accumulate - 1
             with self._precision(), _unsynchronised(accelerator, self._module, not last):
                 losses = self._module(batch)
@@ -122,6 +128,12 @@ class Trainer:
         if self._average is not None:
             self._average.step(self._trained)
         return sums | {"gradient_norm": torch.as_tensor(norm).detach().float()}
+
+    def _settle(self) -> None:
+        """Wait for the device, and for the others."""
+        if self._accelerator.device.type == "cuda":
+            torch.cuda.synchronize()
+        self._accelerator.wait_for_everyone()
 
     def _precision(self) -> torch.autocast:
         """The precision of matrix products."""

@@ -1,0 +1,34 @@
+"""The next batch is made while the device works on this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+
+class BatchAhead:
+    """Batches by number, each made one earlier than it is asked for.
+
+    A batch follows from (seed, process, step, part) alone, so that making it early changes nothing; one that was not
+    foreseen (after a resume) is made when it is asked for.
+
+    make: what makes a batch from that seed. parts: passes of one step.
+    """
+
+    def __init__(self, make: Callable[[tuple[int, ...]], Any], seed: int, process: int, parts: int):
+        self._make, self._seed, self._process, self._parts = make, seed, process, parts
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._coming: tuple[tuple[int, int], Future] | None = None
+
+    def batch(self, step: int, part: int) -> Any:
+        """The batch of a pass; what making it raised is raised here."""
+        coming, self._coming = self._coming, None
+        future = coming[1] if coming is not None and coming[0] == (step, part) else self._begin(step, part)
+        found = future.result()
+        follows = (step, part + 1) if part + 1 < self._parts else (step + 1, 0)
+        self._coming = follows, self._begin(*follows)
+        return found
+
+    def _begin(self, step: int, part: int) -> Future:
+        return self._pool.submit(self._make, (self._seed, self._process, step, part))
