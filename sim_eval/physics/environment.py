@@ -32,6 +32,7 @@ class PhysicsEnvironment:
         randomization: Randomization,
     ) -> None:
         self.task, self.robot, self.seed, self.image_size = task, robot, seed, image_size
+        self.randomization = randomization
         self._supersampling, self._closed = supersampling, False
         self._scene = build_scene(task, robot, seed, image_size, randomization)
         self._model: mujoco.MjModel = self._scene.sim.model._model

@@ -70,6 +70,7 @@ class ScriptedExpert:
         self._index = index
         self._start = self._motion.pose.copy()
         self._elapsed_s = self._dwelt_s = 0.0
-        scatter = 0.0 if self.phase is None else self.phase.scatter_m
+        may_miss = self.phase is not None and self.phase.is_approach
+        scatter = self._environment.randomization.approach_m if may_miss else 0.0
         angle = self._chance.uniform(-np.pi, np.pi)
         self._missed_by = scatter * np.sqrt(self._chance.random()) * np.array([np.cos(angle), np.sin(angle)])

@@ -10,14 +10,12 @@ from sim_eval.physics.tasks.base import Goal, MotionLimits, Phase
 # At 15 Hz these speeds keep the steps inside what DROID holds (its 1 % to 99 % quantiles), so that nothing is clamped.
 FREE = MotionLimits(speed_m_per_s=0.20, acceleration_m_per_s2=0.4)
 CAREFUL = MotionLimits(speed_m_per_s=0.10, acceleration_m_per_s2=0.3)
-SCATTER_M = 0.04
-"""How far beside an object the way down to it begins."""
 
 
 def grasp(approach: Goal, descent: Goal, free: MotionLimits = FREE) -> tuple[Phase, Phase, Phase]:
     """The phases from anywhere to an object in the closed gripper. approach, descent: above it, and at it."""
     return (
-        Phase("reach", approach, 0.0, free, position_tolerance_m=0.03, scatter_m=SCATTER_M),
+        Phase("reach", approach, 0.0, free, position_tolerance_m=0.03, is_approach=True),
         Phase("descend", descent, 0.0, CAREFUL, position_tolerance_m=0.004),
         Phase("grasp", stay, 1.0, CAREFUL, position_tolerance_m=0.01, dwell_s=0.6),
     )

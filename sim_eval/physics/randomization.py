@@ -19,6 +19,9 @@ class Randomization:
     """Size of the area that objects are placed in, as a factor of the task's own (which is 10 to 30 cm wide)."""
     start_joints_rad: float = 0.04
     """Standard deviation of each arm joint about its home position, rad. robosuite's own is 0.02."""
+    approach_m: float = 0.04
+    """How far beside an object an expert may begin its way down, m: what follows then shows how to get back, which a
+    policy that drifts has to know."""
     object_colour: float = 0.25
     """Each colour channel of an object is multiplied by a number between 1 - this and 1: a red cube stays red."""
     surface_colour: float = 0.5
@@ -48,6 +51,7 @@ class Randomization:
 
 PLAIN = Randomization(
     start_joints_rad=0.02,
+    approach_m=0.0,
     object_colour=0.0,
     surface_colour=0.0,
     light_intensity=0.0,

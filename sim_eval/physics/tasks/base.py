@@ -41,9 +41,8 @@ class Phase:
     dwell_s: float = 0.0
     """Time to stay after arriving, seconds."""
     time_limit_s: float = 8.0
-    scatter_m: float = 0.0
-    """By how much at most the goal is missed on purpose, horizontally and by chance: the next phase then shows how to
-    get from beside the way back onto it, which a policy that drifts has to know."""
+    is_approach: bool = False
+    """Whether the goal may be missed a little by chance (``Randomization.approach_m``)."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,17 @@ def play(environment) -> np.ndarray:
     return np.array(commands)
 
 
+def play_until(environment, phase: str) -> list:
+    """The expert's commands up to the beginning of a phase."""
+    from sim_eval.physics.expert import ScriptedExpert
+
+    expert, commands = ScriptedExpert(environment), []
+    while expert.phase.name != phase:
+        commands.append(expert.act())
+        environment.step(commands[-1])
+    return commands
+
+
 def open_lift(physics, seed):
     return physics.open_environment("lift", seed=seed, image_size=(32, 32), supersampling=1)
 
@@ -32,6 +43,30 @@ def test_expert_lifts_the_cube(physics, seed):
     assert environment.succeeded()
     assert environment.object_pose("cube")[2, 3] - before == pytest.approx(0.22, abs=0.015)
     assert 70 < len(commands) < 120
+
+
+def test_an_approach_may_begin_beside_the_cube_and_ends_on_it(physics):
+    """Where the way down begins differs by what chance may miss it by; what comes of it does not."""
+    begun = {}
+    for approach_m in (0.0, 0.04):
+        environment = physics.open_environment(
+            "lift", seed=3, image_size=(32, 32), randomization=dataclasses.replace(physics.PLAIN, approach_m=approach_m)
+        )
+        cube = environment.object_pose("cube")[:2, 3]
+        commands = play_until(environment, "descend")
+        begun[approach_m] = np.linalg.norm(environment.grip_point()[:2] - cube)
+        assert len(commands) > 10
+        play(environment)
+        assert environment.succeeded()
+    assert begun[0.0] < 0.031 and 0.005 < abs(begun[0.04] - begun[0.0]) < 0.08
+
+
+@pytest.mark.parametrize("name", ["hover", "lift_green", "stack_green", "lift_can"])
+def test_tasks_with_criteria_of_ours(physics, name):
+    environment = physics.open_environment(name, seed=1, image_size=(32, 32))
+    assert not environment.succeeded()
+    play(environment)
+    assert environment.succeeded()
 
 
 def test_seeds_place_the_cube_well_apart(physics):
