@@ -16,6 +16,7 @@ from cosmos_policy.training.data.prepared import PreparedDataset, pad_to_canvas
 from cosmos_policy.training.evaluation import psnr_db
 from cosmos_policy.training.settings import AutoencoderSettings, TrainSettings
 from cosmos_policy.training.task import Task, generator_for
+from cosmos_policy.training.whole_video import decode_whole, encode_whole
 
 #: Of a canvas's padding so many cells around the content are shown: the encoder's convolutions look that far.
 MARGIN_CELLS = 2
@@ -35,26 +36,32 @@ class Clips:
 class Reconstruction(nn.Module):
     """The autoencoder and its loss. A batch: pixels [B, 3, T, H, W] in -1..1, noise like the latents, content size."""
 
-    def __init__(self, autoencoder: nn.Module, weights: AutoencoderSettings):
+    def __init__(self, autoencoder: nn.Module, weights: AutoencoderSettings, compiled: bool):
         super().__init__()
         self.autoencoder = autoencoder
         self._weights = weights
+        self._call = torch.compile(self._reconstruct, dynamic=False) if compiled else self._reconstruct
 
     def forward(self, batch: tuple[Tensor, Tensor, tuple[int, int]]) -> dict[str, Tensor]:
         pixels, noise, (height, width) = batch
         weights = self._weights
-        posterior = self.autoencoder.encode(pixels).latent_dist
-        decoded = self.autoencoder.decode(posterior.mean + posterior.std * noise).sample.float()
+        decoded, divergence = self._call(pixels, noise)
         shown, wanted = decoded[..., :height, :width], pixels[..., :height, :width]
         difference = shown - wanted
         losses = {
             "l1": difference.abs().mean(),
             "mse": difference.square().mean(),
             "gradient": _edges(shown, wanted),
-            "kl": posterior.kl().float().mean() / noise[0].numel(),
+            "kl": divergence,
         }
         total = sum(getattr(weights, name) * value for name, value in losses.items())
         return {"total": total, **losses}
+
+    def _reconstruct(self, pixels: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """The clip as it comes back, float32, and the divergence of its latents."""
+        posterior = encode_whole(self.autoencoder, pixels)
+        decoded = decode_whole(self.autoencoder, posterior.mean + posterior.std * noise)
+        return decoded.float(), posterior.kl().float().mean() / noise[0].numel()
 
 
 def _edges(shown: Tensor, wanted: Tensor) -> Tensor:
@@ -69,7 +76,7 @@ class AutoencoderTask(Task):
         self, autoencoder, training: Sequence[Clips], held_out: Sequence[Clips], settings: TrainSettings,
         device: torch.device,
     ):  # fmt: skip
-        self.module = Reconstruction(autoencoder, settings.autoencoder)
+        self.module = Reconstruction(autoencoder, settings.autoencoder, settings.compile)
         if settings.autoencoder.decoder_only:
             for name, parameter in autoencoder.named_parameters():
                 parameter.requires_grad_(name.startswith(("decoder.", "post_quant_conv.")))

@@ -259,7 +259,7 @@ class TrainSettings:
     gradient_checkpointing: bool = False
     """Compute each layer twice and keep less in memory."""
     compile: bool = False
-    """torch.compile of the transformer: minutes at the start, faster afterwards."""
+    """torch.compile of the part that is trained: a minute or two at the start, faster afterwards."""
     save_every: CountOrNone = 500
     """Steps between two states that a run can be resumed from; 0: only at the end."""
     log_every: Count = 20

@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cosmos_policy.training.data.prepared import PreparedDataset
+from cosmos_policy.training.whole_video import encode_whole
 
 #: Pixels that are encoded in one pass: 8 windows of 17 frames of a tier-480 canvas, more of smaller ones.
 PASS_PIXELS = 8 * 17 * 544 * 736
@@ -56,7 +57,7 @@ def encode(autoencoder, canvases: np.ndarray, cells: tuple[int, int]) -> torch.T
     parameter = next(autoencoder.parameters())
     pixels = to_pixels(canvases, parameter.device).to(parameter.dtype)
     with torch.autocast(parameter.device.type, enabled=False):
-        latents = autoencoder.encode(pixels).latent_dist.mode().float()
+        latents = encode_whole(autoencoder, pixels).mode().float()
     return normalised(autoencoder, latents)[..., : cells[0], : cells[1]]
 
 

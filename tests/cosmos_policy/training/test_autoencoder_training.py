@@ -9,6 +9,7 @@ from cosmos_policy.training.autoencoder import AutoencoderTask, Clips
 from cosmos_policy.training.base import base_of
 from cosmos_policy.training.data.latents import decode, denormalised, encode, normalised
 from cosmos_policy.training.data.prepared import read_prepared
+from cosmos_policy.training.whole_video import decode_whole, encode_whole
 
 
 @pytest.fixture
@@ -23,6 +24,28 @@ def task(autoencoder, settings_for, episodes):
     return AutoencoderTask(
         autoencoder, [Clips(dataset, (0, 2), 1.0)], [Clips(dataset, (1,), 1.0)], settings, torch.device("cpu")
     )
+
+
+def test_whole_clips_are_what_diffusers_makes_four_frames_at_a_time(autoencoder):
+    """Reconstruction, divergence and every gradient."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.rand(2, 3, 9, 48, 64, generator=generator) * 2 - 1
+    found = []
+    for whole in (True, False):
+        autoencoder.zero_grad()
+        posterior = encode_whole(autoencoder, pixels) if whole else autoencoder.encode(pixels).latent_dist
+        latents = posterior.mean + 0.1 * posterior.std
+        decoded = decode_whole(autoencoder, latents) if whole else autoencoder.decode(latents).sample
+        (decoded.clamp(-1, 1).square().mean() + posterior.kl().mean() * 1e-3).backward()
+        gradients = {name: each.grad.clone() for name, each in autoencoder.named_parameters() if each.grad is not None}
+        found.append((decoded.clamp(-1, 1).detach(), posterior.kl().detach(), gradients))
+    (ours, our_kl, our_gradients), (theirs, their_kl, their_gradients) = found
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(our_kl, their_kl, rtol=1e-4, atol=1e-4)
+    assert our_gradients.keys() == their_gradients.keys() and len(our_gradients) > 20
+    for name, gradient in their_gradients.items():
+        scale = gradient.abs().max().clamp_min(1e-6)
+        assert ((our_gradients[name] - gradient).abs().max() / scale) < 1e-3, name
 
 
 def test_one_batch_is_learnt(task):
