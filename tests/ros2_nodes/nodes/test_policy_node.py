@@ -52,7 +52,9 @@ def running(active, moods):
     moods.unlink(missing_ok=True)
     robot.do("emergency_stop", pressed=False)
     going = ("starting", "running", "hold")
-    robot.wait("a start", lambda: robot.do("trigger", name="start")[0] or robot.do("status")["state"] in going)
+    robot.wait(
+        "a start", lambda: robot.do("trigger", name="start")[0] or (robot.do("status") or {}).get("state") in going
+    )
     robot.wait_state("running")
     robot.do("forget")
     yield robot
@@ -94,7 +96,7 @@ def test_diagnostics_tell_rates_ages_and_inference(running):
 def test_what_is_recorded_becomes_a_dataset_that_fits_the_robot(running, ros, tmp_path):
     with node(ros, "record_node", contract=str(CONTRACT), folder=str(tmp_path / "bag")) as recorder:
         running.wait("the recorder", lambda: "recording" in recorder.log and running.do("listeners") >= 2)
-        began = running.do("status")["chunks"]
+        began = running.wait_state("running")["chunks"]
         running.wait("three chunks", lambda: running.do("status")["chunks"] >= began + 3)
         assert recorder.end() == 0
     convert_bag(tmp_path / "bag", tmp_path / "data", CONTRACT)
@@ -193,7 +195,7 @@ def test_an_impossible_transition_is_refused_and_the_robot_goes_on(running):
     assert not running.do("transition", label="configure")
     assert not running.do("transition", label="", number=200)
     assert running.do("lifecycle") == "active"
-    assert running.do("status")["state"] == "running"
+    running.wait_state("running")
 
 
 def test_an_instruction_runs_until_its_time_is_up(running):
