@@ -90,12 +90,13 @@ class RemoteModel(WorldActionModel):
         if known is None:
             known = embodiments.get(embodiment)
         if self._agreed.get(known.name) is not known:
-            shipped = known.name in embodiments.names() and embodiments.get(known.name).normalizer is known.normalizer
+            ours = embodiments.get(known.name) if known.name in embodiments.names() else None
             require_agreement(
                 describe_embodiment(known),
                 self.contract["embodiment"],
                 self._connection.address,
-                own_normalizer=not shipped,
+                own_normalizer=ours is None or ours.normalizer is not known.normalizer,
+                own_chunk_size=ours is None or ours.chunk_size != known.chunk_size,
             )
             # Later calls by the same name or object cost nothing: reading robots from disk takes milliseconds.
             self._agreed[known.name] = known

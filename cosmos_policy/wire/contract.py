@@ -67,12 +67,18 @@ def contract_hash(embodiment: Mapping[str, Any]) -> str:
 
 
 def require_agreement(
-    ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str, *, own_normalizer: bool = False
+    ours: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    where: str,
+    *,
+    own_normalizer: bool = False,
+    own_chunk_size: bool = False,
 ) -> None:
     """Raise one sentence that names the first thing on which the client's robot and the server's differ.
 
     The checkpoint says which normaliser is right, and the server applies it; it is compared only where the caller gave
-    the embodiment one of their own (`own_normalizer`), which does not travel.
+    the embodiment one of their own (`own_normalizer`), which does not travel. The same holds for the chunk size: the
+    checkpoint's own is taken over, unless the caller chose another one (`own_chunk_size`).
     """
     if ours["name"] != theirs["name"]:
         raise UsageError(
@@ -89,6 +95,11 @@ def require_agreement(
         raise UsageError(
             f"{where} normalises {ours['name']} with {theirs.get('normalizer')}, but this embodiment was given "
             f"{ours['normalizer']}: start the server with that normaliser, or take the embodiment as shipped."
+        )
+    if own_chunk_size and ours["chunk_size"] != theirs.get("chunk_size"):
+        raise UsageError(
+            f"{where} answers {ours['name']} with chunks of {theirs.get('chunk_size')} actions, but this embodiment "
+            f"was given {ours['chunk_size']}: take the embodiment as shipped, and ask for chunk_size in the request."
         )
 
 

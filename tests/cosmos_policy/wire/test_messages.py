@@ -165,3 +165,7 @@ def test_another_robot_and_another_normaliser_are_refused():
     require_agreement(droid, other, "ws://there")
     with pytest.raises(UsageError, match="normalises droid with another"):
         require_agreement(droid, other, "ws://there", own_normalizer=True)
+    longer = {**droid, "chunk_size": 64}
+    require_agreement(droid, longer, "ws://there")  # the checkpoint's chunk is taken over
+    with pytest.raises(UsageError, match="answers droid with chunks of 64 actions, but this embodiment was given 16"):
+        require_agreement(droid, longer, "ws://there", own_chunk_size=True)
