@@ -7,11 +7,6 @@ import math
 from builtin_interfaces.msg import Duration, Time
 
 
-def to_seconds(stamp: Time) -> float:
-    """Seconds of a message's stamp; float64 keeps 0.2 microseconds of today's clock."""
-    return stamp.sec + 1e-9 * stamp.nanosec
-
-
 def to_stamp(seconds: float) -> Time:
     """The message of a time in seconds, 0 or later."""
     sec, nanosec = _split(seconds)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ros2_nodes.conversions.stamps import to_seconds
+from ros2_nodes.observing.messages import seconds_of
 from ros2_nodes.observing.transforms import TransformTree
 
 
@@ -17,7 +17,7 @@ def put_transforms(tree: TransformTree, message: Any, static: bool) -> None:
         tree.put(
             link.header.frame_id,
             link.child_frame_id,
-            to_seconds(link.header.stamp),
+            seconds_of(link.header.stamp),
             np.array([move.x, move.y, move.z]),
             np.array([turn.x, turn.y, turn.z, turn.w]),
             static,

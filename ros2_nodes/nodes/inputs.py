@@ -14,10 +14,10 @@ from ros2_nodes.contract import InstructionStream, RobotContract, StateStream
 from ros2_nodes.contract.streams import TRANSFORMS
 from ros2_nodes.conversions.message_types import message_class
 from ros2_nodes.conversions.quality import quality
-from ros2_nodes.conversions.samples import READERS
 from ros2_nodes.conversions.transforms import put_transforms
 from ros2_nodes.loop import Instant, PolicyLoop
 from ros2_nodes.nodes.guarded import GuardedLifecycleNode
+from ros2_nodes.observing.messages import READERS
 from ros2_nodes.observing.transforms import TransformTree
 
 STATIC_TRANSFORMS = "/tf_static"

@@ -15,14 +15,8 @@ from rosbags.typesys import Stores, get_typestore
 
 from cosmos_policy.errors import UsageError
 from ros2_nodes.contract import RobotContract
-from ros2_nodes.observing.samples import (
-    CompressedImageSample,
-    ImageSample,
-    JointSample,
-    NumberSample,
-    PoseSample,
-    Sample,
-)
+from ros2_nodes.observing.messages import READERS, seconds_of
+from ros2_nodes.observing.samples import Sample
 
 #: A recorder on a busy computer may come to a message so much later than it was stamped.
 LATE_S = 1.0
@@ -50,7 +44,7 @@ def read(folder: Path, contract: RobotContract) -> Iterator[tuple[float, str, Sa
 def _received(folder: Path, contract: RobotContract) -> Iterator[tuple[float, str, Sample | RecordedChunk]]:
     names: dict[str, list[str]] = {}
     for name, stream in contract.sampled.items():
-        if stream.type not in _READERS:
+        if stream.type not in READERS:
             raise UsageError(f"The stream {name} is {stream.type}, which is not converted to datasets.")
         names.setdefault(stream.topic, []).append(name)
     try:
@@ -61,7 +55,7 @@ def _received(folder: Path, contract: RobotContract) -> Iterator[tuple[float, st
                 if connection.msgtype == CHUNK:
                     yield received_s, "", _chunk(message)
                 for name in names.get(connection.topic, ()):
-                    yield received_s, name, _READERS[contract.sampled[name].type](message, received_s)
+                    yield received_s, name, READERS[contract.sampled[name].type](message, received_s)
     except (AnyReaderError, OSError) as error:
         raise UsageError(f"{folder} cannot be read as a bag ({error}).") from None
 
@@ -83,50 +77,4 @@ def _in_order(messages: Iterator[tuple[float, str, Any]]) -> Iterator[tuple[floa
 
 def _chunk(message: Any) -> RecordedChunk:
     commands = {rows.name: np.asarray(rows.values).reshape(-1, rows.width) for rows in message.commands}
-    return RecordedChunk(_seconds(message.header.stamp), message.dt, message.instruction, commands)
-
-
-def _image(message: Any, received_s: float) -> Sample:
-    return ImageSample(
-        stamp_s=_seconds(message.header.stamp),
-        frame_id=message.header.frame_id,
-        encoding=message.encoding,
-        height=message.height,
-        width=message.width,
-        step=message.step,
-        is_bigendian=bool(message.is_bigendian),
-        data=np.asarray(message.data, dtype=np.uint8),
-    )
-
-
-def _compressed_image(message: Any, received_s: float) -> Sample:
-    header = message.header
-    return CompressedImageSample(_seconds(header.stamp), header.frame_id, message.format, bytes(message.data))
-
-
-def _joints(message: Any, received_s: float) -> Sample:
-    return JointSample(_seconds(message.header.stamp), tuple(message.name), np.asarray(message.position, float))
-
-
-def _pose(message: Any, received_s: float) -> Sample:
-    at, turn = message.pose.position, message.pose.orientation
-    quaternion = np.array([turn.x, turn.y, turn.z, turn.w])
-    return PoseSample(_seconds(message.header.stamp), message.header.frame_id, np.array([at.x, at.y, at.z]), quaternion)
-
-
-def _number(message: Any, received_s: float) -> Sample:
-    return NumberSample(received_s, float(message.data))
-
-
-_READERS = {
-    "sensor_msgs/msg/Image": _image,
-    "sensor_msgs/msg/CompressedImage": _compressed_image,
-    "sensor_msgs/msg/JointState": _joints,
-    "geometry_msgs/msg/PoseStamped": _pose,
-    "std_msgs/msg/Float64": _number,
-    "std_msgs/msg/Float32": _number,
-}
-
-
-def _seconds(stamp: Any) -> float:
-    return stamp.sec + 1e-9 * stamp.nanosec
+    return RecordedChunk(seconds_of(message.header.stamp), message.dt, message.instruction, commands)

@@ -9,11 +9,12 @@ from typing import Any
 from cosmos_policy.reasoner.clips import VIDEO_FPS, Looking
 from cosmos_policy.reasoner.conversation import as_messages, read_conversation
 from cosmos_policy.server.dialects import form_fields
+from cosmos_policy.server.dialects.rest_schema import MESSAGES
 from cosmos_policy.server.errors import Invalid
 from cosmos_policy.server.media.references import read_reference
 from cosmos_policy.server.settings import ServerSettings
 from cosmos_policy.types import ReasonRequest, ReasonSampling
-from cosmos_policy.wire.readers import LARGEST_SEED, MAX_MESSAGES, MAX_STOPS, read_messages
+from cosmos_policy.wire.readers import LARGEST_SEED, MAX_STOPS, read_messages
 
 NUMBERS = ("temperature", "top_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
 FIELDS = (
@@ -29,19 +30,7 @@ BODY = {
     "required": ["messages"],
     "additionalProperties": False,
     "properties": {
-        "messages": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": MAX_MESSAGES,
-            "items": {
-                "type": "object",
-                "required": ["role", "content"],
-                "properties": {
-                    "role": {"type": "string", "enum": ["system", "user", "assistant"]},
-                    "content": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]},
-                },
-            },
-        },
+        "messages": MESSAGES,
         "model": {"type": "string"},
         "stream": {"type": ["boolean", "null"]},
         "stream_options": {"type": ["object", "null"]},

@@ -7,6 +7,20 @@ from typing import Any
 from cosmos_policy.wire.messages import Call
 from cosmos_policy.wire.readers import LARGEST_SEED, MAX_MESSAGES, MAX_STOPS, MAX_TEXT
 
+#: A conversation, as every wire that asks the reasoner takes it.
+MESSAGES = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MAX_MESSAGES,
+    "items": {
+        "type": "object",
+        "required": ["role", "content"],
+        "properties": {
+            "role": {"type": "string", "enum": ["system", "user", "assistant"]},
+            "content": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]},
+        },
+    },
+}
 _NUMBERS = {"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "array", "items": {}}]}}
 _ARRAY = {
     "type": "object",
@@ -115,19 +129,7 @@ _REQUESTS |= {
     "reason": {
         "required": ["messages"],
         "properties": {
-            "messages": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": MAX_MESSAGES,
-                "items": {
-                    "type": "object",
-                    "required": ["role", "content"],
-                    "properties": {
-                        "role": {"type": "string", "enum": ["system", "user", "assistant"]},
-                        "content": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]},
-                    },
-                },
-            },
+            "messages": MESSAGES,
             "reasoning": _FLAG,
             "sampling": {
                 "type": "object",

@@ -18,10 +18,10 @@ from ros2_nodes.conversions.chunks import ChunkWriter, from_rows, from_state, to
 from ros2_nodes.conversions.commands import JOIN_S, to_message
 from ros2_nodes.conversions.images import from_image, to_image
 from ros2_nodes.conversions.message_types import message_class
-from ros2_nodes.conversions.samples import READERS
-from ros2_nodes.conversions.stamps import to_duration, to_seconds, to_stamp
+from ros2_nodes.conversions.stamps import to_duration, to_stamp
 from ros2_nodes.conversions.transforms import put_transforms
 from ros2_nodes.nodes import policy_node, record_node, world_model_node
+from ros2_nodes.observing.messages import READERS, seconds_of
 from ros2_nodes.observing.transforms import TransformTree
 
 STAMP_S = 1_700_000_000.25
@@ -37,7 +37,7 @@ def refusal(call, *arguments):
 
 
 def check_times():
-    assert to_seconds(to_stamp(STAMP_S)) == STAMP_S
+    assert seconds_of(to_stamp(STAMP_S)) == STAMP_S
     assert (to_duration(1.9999999999).sec, to_duration(1.9999999999).nanosec) == (2, 0)
 
 
@@ -88,7 +88,7 @@ def check_commands():
     arm = records.JointTrajectoryCommand("arm", ("a", "b"), times, rows, speeds)
     told = to_message(arm, STAMP_S)
     starts = [point.time_from_start.sec + 1e-9 * point.time_from_start.nanosec for point in told.points]
-    assert told.joint_names == ["a", "b"] and to_seconds(told.header.stamp) == 0
+    assert told.joint_names == ["a", "b"] and seconds_of(told.header.stamp) == 0
     assert np.isclose(starts[0], JOIN_S) and np.isclose(starts[-1], 0.5) and (np.diff(starts) > 0).all()
     assert np.allclose(told.points[0].positions, [JOIN_S, -JOIN_S]) and set(told.points[-1].velocities) == {0.0}
     short = records.JointTrajectoryCommand("arm", ("a", "b"), times[:2], rows[:2], speeds[-2:])
@@ -96,13 +96,13 @@ def check_commands():
     assert to_message(records.StreamedPositions("arm", ("a",), np.array([0.3])), STAMP_S).data.tolist() == [0.3]
     pose = to_message(records.PoseCommand("arm", "base", np.array([1.0, 2, 3]), TURN), STAMP_S)
     assert (pose.header.frame_id, pose.pose.position.z) == ("base", 3.0)
-    assert np.isclose(pose.pose.orientation.z, TURN[2]) and to_seconds(pose.header.stamp) == STAMP_S
+    assert np.isclose(pose.pose.orientation.z, TURN[2]) and seconds_of(pose.header.stamp) == STAMP_S
     twist = to_message(records.TwistCommand("arm", "base", np.array([1.0, 0, 0]), np.array([0, 0, 2.0])), STAMP_S)
     assert (twist.twist.linear.x, twist.twist.angular.z) == (1.0, 2.0)
     path = to_message(
         records.PathCommand("path", "map", np.array([0.1, 0.2]), np.eye(3)[:2], np.stack([TURN, TURN])), STAMP_S
     )
-    assert [round(to_seconds(one.header.stamp) - STAMP_S, 6) for one in path.poses] == [0.1, 0.2]
+    assert [round(seconds_of(one.header.stamp) - STAMP_S, 6) for one in path.poses] == [0.1, 0.2]
     assert path.poses[1].pose.position.y == 1.0
     number = records.GripperCommand("gripper", "gripper_number", 0.04, None, None)
     assert to_message(number, STAMP_S).data == 0.04

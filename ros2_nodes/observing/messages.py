@@ -1,4 +1,7 @@
-"""Messages of sensors to the core's samples. Buffers are wrapped, not copied: decoding waits until a tick wants it."""
+"""Messages of sensors as samples, read by their fields alone: it is the same whether rclpy or a bag made them.
+
+Buffers are wrapped, not copied: decoding waits until a tick wants it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ros2_nodes.conversions.stamps import to_seconds
 from ros2_nodes.observing.samples import (
     CompressedImageSample,
     ImageSample,
@@ -18,34 +20,39 @@ from ros2_nodes.observing.samples import (
 )
 
 
+def seconds_of(stamp: Any) -> float:
+    """Seconds of a message's stamp; float64 keeps 0.2 microseconds of today's clock."""
+    return stamp.sec + 1e-9 * stamp.nanosec
+
+
 def _image(message: Any, received_s: float) -> Sample:
     return ImageSample(
-        stamp_s=to_seconds(message.header.stamp),
+        stamp_s=seconds_of(message.header.stamp),
         frame_id=message.header.frame_id,
         encoding=message.encoding,
         height=message.height,
         width=message.width,
         step=message.step,
         is_bigendian=bool(message.is_bigendian),
-        data=np.frombuffer(message.data, np.uint8),
+        data=np.asarray(message.data, np.uint8),
     )
 
 
 def _compressed_image(message: Any, received_s: float) -> Sample:
     return CompressedImageSample(
-        to_seconds(message.header.stamp), message.header.frame_id, message.format, bytes(message.data)
+        seconds_of(message.header.stamp), message.header.frame_id, message.format, bytes(message.data)
     )
 
 
 def _joints(message: Any, received_s: float) -> Sample:
-    positions = np.frombuffer(message.position, np.float64)
-    return JointSample(to_seconds(message.header.stamp), tuple(message.name), positions)
+    positions = np.asarray(message.position, np.float64)
+    return JointSample(seconds_of(message.header.stamp), tuple(message.name), positions)
 
 
 def _pose(message: Any, received_s: float) -> Sample:
     position, turn = message.pose.position, message.pose.orientation
     return PoseSample(
-        to_seconds(message.header.stamp),
+        seconds_of(message.header.stamp),
         message.header.frame_id,
         np.array([position.x, position.y, position.z]),
         np.array([turn.x, turn.y, turn.z, turn.w]),
