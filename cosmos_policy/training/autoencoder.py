@@ -43,6 +43,7 @@ class Reconstruction(nn.Module):
         self._call = torch.compile(self._reconstruct, dynamic=False) if compiled else self._reconstruct
 
     def forward(self, batch: tuple[Tensor, Tensor, tuple[int, int]]) -> dict[str, Tensor]:
+        """Losses by name, scalars; "total" is their weighted sum."""
         pixels, noise, (height, width) = batch
         weights = self._weights
         decoded, divergence = self._call(pixels, noise)
@@ -102,13 +103,14 @@ class AutoencoderTask(Task):
 
     @torch.no_grad()
     def evaluate(self) -> Mapping[str, float]:
+        """Embodiment -> PSNR (dB) of held-out clips after encoding and decoding."""
         found: dict[str, list[float]] = {}
         for source in self._held_out:
             generator, (height, width) = np.random.default_rng(0), _content(source)
             for _ in range(self._settings.evaluation.windows):
                 clip = self._clip(source, generator)
                 pixels = to_pixels(clip[None], self._device)
-                decoded = self._autoencoder.decode(self._autoencoder.encode(pixels).latent_dist.mode()).sample
+                decoded = decode_whole(self._autoencoder, encode_whole(self._autoencoder, pixels).mode())
                 levels = ((decoded.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
                 shown = levels[0].permute(1, 2, 3, 0).cpu().numpy()
                 found.setdefault(f"{source.dataset.embodiment}/psnr_db", []).append(
@@ -127,7 +129,7 @@ class AutoencoderTask(Task):
             source = _draw(self._training, generator)
             rows, columns = content_cells(source.dataset, int(self._autoencoder.config.scale_factor_spatial))
             pixels = to_pixels(self._clip(source, generator)[None], self._device)
-            latents = self._autoencoder.encode(pixels).latent_dist.mode().double()[..., :rows, :columns]
+            latents = encode_whole(self._autoencoder, pixels).mode().double()[..., :rows, :columns]
             sums.append(torch.stack([latents.mean((0, 2, 3, 4)), latents.square().mean((0, 2, 3, 4))]))
         mean, square = torch.stack(sums).mean(0)
         deviation = (square - mean.square()).clamp(min=1e-6).sqrt()

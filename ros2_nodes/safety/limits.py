@@ -40,6 +40,7 @@ class Limits:
 
     @classmethod
     def of_pose(cls, name: str, limits: PoseLimits) -> Limits:
+        """Six numbers: position (m) inside the workspace, and a rotation vector (rad) that only its rates bound."""
         free = np.full(3, np.inf)
         names = tuple(f"{name}.{axis}" for axis in ("x", "y", "z", "turn_x", "turn_y", "turn_z"))
         return cls(

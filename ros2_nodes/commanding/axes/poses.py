@@ -58,6 +58,7 @@ class PoseGroup(AxisGroup):
         return measured[self._stream][:3, :3].copy()
 
     def moved_chart(self, start: Start, chart: Chart) -> tuple[Start, Chart]:
+        """The same motion, told about the rotation that it has now: its rotation vector begins at zero again."""
         vector, rate, change = start.position[3:], start.velocity[3:], start.acceleration[3:]
         jacobian = right_jacobian(vector)
         bend = (right_jacobian(vector + _STEP * rate) - jacobian) / _STEP
