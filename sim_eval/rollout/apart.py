@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+import embodiments
 from cosmos_policy.errors import Failure, UsageError
 from cosmos_policy.types import ActionChunk, PolicyRequest
 from cosmos_policy.world_action_model import WorldActionModel
@@ -30,6 +31,9 @@ def play_apart(
     Raises what a world raised; :class:`Failure` where a process died.
     """
     todo = list(reversed(episodes))
+    # A copy that came through a pipe looks like a robot whose normaliser the caller chose: the checkpoint's own would
+    # not be used.
+    robot = embodiments.get(settings.embodiment)
     workers = dict(_start(settings, task) for _ in range(min(settings.environments, len(todo))))
     try:
         for connection in workers:
@@ -39,7 +43,7 @@ def play_apart(
             for connection in wait(list(workers)):
                 message = _receive(connection, workers[connection])
                 if isinstance(message, PolicyRequest):
-                    asked.append((connection, message))
+                    asked.append((connection, replace(message, embodiment=robot)))
                     continue
                 connection.send(todo[-1] if todo else None)
                 if todo:

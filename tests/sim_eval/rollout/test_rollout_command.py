@@ -1,6 +1,7 @@
 """The command from start to report with the built-in random checkpoint, interrupted and picked up again."""
 
 import json
+import shutil
 
 import pytest
 import typer
@@ -81,6 +82,26 @@ def test_two_worlds_at_once_give_the_same_episodes(finished, tmp_path):
     for one, other in zip(ours, theirs, strict=True):
         assert {**one, "timing_ms": None} == {**other, "timing_ms": None}
         assert len(one["timing_ms"]) == one["chunks"]
+
+
+def test_a_world_in_a_process_of_its_own_uses_the_checkpoints_normaliser(physics, tmp_path):
+    """A robot that came through a pipe is equal to ours and not the same: it once lost the checkpoint's normaliser."""
+    from cosmos_policy.checkpoints.registry import find_card
+    from cosmos_policy.checkpoints.tiny import tiny_checkpoint
+
+    folder = tmp_path / "trained"
+    shutil.copytree(tiny_checkpoint(), folder)
+    wide = {"kind": "minmax", "statistics": {"min": [-3.0] * 7 + [0.0], "max": [3.0] * 7 + [1.0]}, "source": "a test"}
+    card = find_card("tiny").model_copy(update={"name": "trained", "normalizers": {"droid_joint": wide}})
+    (folder / "cosmos_policy.json").write_text(card.model_dump_json(warnings=False))
+    ends = {}
+    for number in ("1", "2"):
+        output = tmp_path / number
+        arguments = ["--output", str(output), "--episodes", "2", *ARGUMENTS, "--checkpoint", str(folder)]
+        result = run_command(*arguments, "--environments", number, "--videos", "2")
+        assert result.exit_code == 0, result.exception or result.output
+        ends[number] = [(output / f"videos/episode_00000{episode}.mp4").read_bytes() for episode in range(2)]
+    assert ends["1"] == ends["2"]
 
 
 def by_episode(record):
