@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from cosmos_policy.inputs.resizing import resize
 from cosmos_policy.types import check_frames
 
 
@@ -15,8 +16,6 @@ def cover(frames: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray:
     frames: uint8 [T, H, W, 3]. Returns uint8 [T, height, width, 3]. Bilinear with antialias in float32, as diffusers'
     ``Cosmos3OmniPipeline`` brings an image to size.
     """
-    import torch
-
     frames = check_frames(frames, name, 4)
     width, height = size
     source_height, source_width = frames.shape[1:3]
@@ -25,15 +24,11 @@ def cover(frames: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray:
     scale = max(width / source_width, height / source_height)
     tall, wide = math.ceil(scale * source_height), math.ceil(scale * source_width)
     top, left = round((tall - height) / 2), round((wide - width) / 2)
-    scaled = np.empty((len(frames), height, width, 3), dtype=np.uint8)
-    for index, frame in enumerate(frames):  # one by one: a long video would not fit as float32
-        pixels = torch.tensor(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float()
-        pixels = torch.nn.functional.interpolate(
-            pixels, size=(tall, wide), mode="bilinear", align_corners=False, antialias=True
-        )
-        cut = pixels[0, :, top : top + height, left : left + width]
-        scaled[index] = cut.round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
-    return scaled
+    covering = np.empty((len(frames), height, width, 3), dtype=np.uint8)
+    for index in range(len(frames)):  # one by one: before it is cut, a frame may be many times as large
+        scaled = resize(frames[index : index + 1], tall, wide, "bilinear")
+        covering[index] = scaled[0, top : top + height, left : left + width]
+    return covering
 
 
 def lengthen(frames: np.ndarray, count: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosmos_policy.errors import UsageError
+from cosmos_policy.inputs.resizing import resize
 from cosmos_policy.types import check_frames
 
 #: tier -> aspect ratio "width,height" -> (height, width) of the canvas in pixels
@@ -103,22 +104,10 @@ def plan_fit(height: int, width: int, tier: int | None = None) -> Fit:
     return Fit(canvas_height, canvas_width, content_height, content_width, pad_mode)
 
 
-def _resize_frames(frames: np.ndarray, height: int, width: int) -> np.ndarray:
-    """uint8 [T, H, W, 3] -> uint8 [T, height, width, 3], bicubic with antialias in float32, rounded, as in training.
-
-    Resizing in uint8 (Pillow, torch on bytes) clips between its two passes and is off by up to 16 levels at edges.
-    """
-    import torch
-
-    pixels = torch.tensor(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
-    resized = torch.nn.functional.interpolate(pixels, size=(height, width), mode="bicubic", antialias=True)
-    return resized.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
-
-
 def _fit_content(frames: np.ndarray, fit: Fit) -> np.ndarray:
     if frames.shape[1:3] == (fit.content_height, fit.content_width):
         return frames
-    return _resize_frames(frames, fit.content_height, fit.content_width)
+    return resize(frames, fit.content_height, fit.content_width, "bicubic")
 
 
 def fit_frames(frames: np.ndarray, tier: int | None = None) -> tuple[np.ndarray, Fit]:
