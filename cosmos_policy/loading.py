@@ -23,6 +23,9 @@ def load(
     engine: str = "native",
     fp8: bool = False,
     offload: str | None = None,
+    tensor_parallel: int = 1,
+    context_parallel: int = 1,
+    guidance_parallel: int = 1,
 ) -> WorldActionModel:
     """Load a checkpoint into this process.
 
@@ -39,6 +42,9 @@ def load(
         weights are brought back to `dtype`.
     offload: for cards that cannot hold all weights. "text" keeps the language weights in host memory until a new
         prompt is read; "layers" brings every layer over as it is needed. None keeps everything on the device.
+    tensor_parallel, context_parallel, guidance_parallel: on how many devices of this computer (their product in all)
+        the weights, the tokens, and the branches of guidance are shared; a process is started for each beyond the
+        first. Under torchrun its processes are used: there, only the first one returns from here.
     Raises :class:`UsageError` for what cannot be (an unknown name lists the known ones; a folder is told what it
     lacks) and :class:`Failure` for what did not work (no network, licence not accepted).
     """
@@ -56,12 +62,15 @@ def load(
 
     from cosmos_policy.checkpoints import resolve_checkpoint
     from cosmos_policy.engine.choice import make_engine
+    from cosmos_policy.engine.parallel.sizes import Parallel
     from cosmos_policy.local_model import LocalModel
 
+    parallel = Parallel(tensor_parallel, context_parallel, guidance_parallel)
     place = choose_device(device)
     precision = choose_dtype(place, dtype)
     found = resolve_checkpoint(checkpoint, revision, like)
-    chosen = make_engine(engine, found.folder, place, getattr(torch, precision), fp8=fp8, offload=offload)
+    options = {"fp8": fp8, "offload": offload, "parallel": parallel}
+    chosen = make_engine(engine, found.folder, place, getattr(torch, precision), **options)
     model = LocalModel(found, chosen, str(place), precision)
     logger.info("loaded %s (%s) on %s in %s: %s", found.name, found.revision, place, precision, chosen.name)
     for note in found.card.notes:

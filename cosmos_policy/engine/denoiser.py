@@ -13,7 +13,8 @@ import torch
 from cosmos_policy.engine.batch import Batch
 from cosmos_policy.engine.heads import Heads, merge_domains
 from cosmos_policy.engine.layout import Layout
-from cosmos_policy.engine.packing import Branch, Pack, pack, split_by_tokens
+from cosmos_policy.engine.packing import Branch, Pack, split_by_tokens
+from cosmos_policy.engine.share import Share
 from cosmos_policy.engine.stream import Stream
 from cosmos_policy.engine.text_cache import TextMemory
 
@@ -94,10 +95,11 @@ class Plan:
 
 
 class Denoiser:
-    """transformer: diffusers'. tokens_per_pass: how many tokens one pass over the layers may hold."""
+    """transformer: diffusers'. tokens_per_pass: how many tokens one pass over the layers may hold. share: what is
+    computed in this process; None: everything."""
 
-    def __init__(self, transformer, heads: Heads, stream: Stream, tokens_per_pass: int):
-        self._transformer, self._heads, self._stream = transformer, heads, stream
+    def __init__(self, transformer, heads: Heads, stream: Stream, tokens_per_pass: int, share: Share | None = None):
+        self._transformer, self._heads, self._stream, self._share = transformer, heads, stream, share or Share()
         self._tokens_per_pass = tokens_per_pass
         self._plans: OrderedDict[tuple, Plan] = OrderedDict()
 
@@ -144,7 +146,8 @@ class Denoiser:
             ),
         ]
         device = batch.noisy.device
-        passes = tuple(self._pass(batch, group, device) for group in split_by_tokens(branches, self._tokens_per_pass))
+        groups = split_by_tokens(self._share.branches(branches), self._tokens_per_pass)
+        passes = tuple(self._pass(batch, group, device) for group in groups)
         sides = 3 if bare else 2 if any(scale != 1 for scale in scales) else 1
         if sides == 1:
             return Plan(passes, sides, None)
@@ -166,20 +169,25 @@ class Denoiser:
         for branch in branches:
             layout = branch.layout
             stop = token_starts[branch.request] + batch.layouts[branch.request].tokens
-            source.append(torch.arange(stop - layout.tokens, stop))  # without controls, a branch lacks the front
-            begin = 0
+            front = stop - layout.tokens  # without controls, a branch lacks the front
+            own_first, own_stop, repeats = self._share.window(layout.tokens)
+            source.append(torch.arange(front + own_first, front + own_stop))
+            source.append(torch.full((repeats,), stop - 1))
+            end = 0
             for kind, (length, starts) in enumerate(zip(_lengths(layout), kinds, strict=True)):
-                count = length - min(max(branch.first_needed - begin, 0), length)
+                begin, end = end, end + length
+                last = min(end, own_stop)
+                count = max(last - max(begin, branch.first_needed, own_first), 0)
                 needed[kind].append(torch.arange(place, place + count))
-                stop = starts[branch.request + 1] + branch.side * starts[-1]
+                stop = starts[branch.request + 1] + branch.side * starts[-1] - (end - last)
                 rows[kind].append(torch.arange(stop - count, stop))
-                begin, place = begin + length, place + count
+                place += count
             domains.append((batch.requests[branch.request].domain_id, count))
         routes = tuple(
             Route(torch.cat(one).to(device, non_blocking=True), torch.cat(other).to(device, non_blocking=True))
             for one, other in zip(needed, rows, strict=True)
         )
-        packed = pack(branches, self._transformer, device)
+        packed = self._share.pack(branches, self._transformer, device)
         return Pass(packed, torch.cat(source).to(device, non_blocking=True), routes, merge_domains(domains))
 
     def velocities(
@@ -204,6 +212,7 @@ class Denoiser:
             for velocity, route, head in zip(out, part.routes, heads, strict=True):
                 if len(route.needed):
                     velocity[route.rows] = head(needed[route.needed])
+        out = [self._share.join(velocity) for velocity in out]
         if plan.guidance is None:
             return out
         return [guidance.weigh(sides) for guidance, sides in zip(plan.guidance, out, strict=True)]

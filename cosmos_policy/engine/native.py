@@ -23,6 +23,7 @@ from cosmos_policy.engine.noise import draw_noises
 from cosmos_policy.engine.offload import Offload, Placement
 from cosmos_policy.engine.paths import Paths
 from cosmos_policy.engine.request import EngineRequest, EngineResult, OnStep
+from cosmos_policy.engine.share import Share
 from cosmos_policy.engine.solver import Schedule, Solver
 from cosmos_policy.engine.sound import SoundDecoder
 from cosmos_policy.engine.stopwatch import Stopwatch
@@ -48,7 +49,8 @@ class NativeEngine:
 
     parts: a checkpoint's modules; with `offload` (see :mod:`cosmos_policy.engine.offload`) the transformer is in host
     memory, else on `device`. fp8: whether the generation stream's linear layers are quantised. paths: the fastest
-    ones where nothing is said.
+    ones where nothing is said. share: what of it all is computed in this process (several processes run the same
+    requests then; :mod:`cosmos_policy.engine.parallel`); None: everything.
     """
 
     def __init__(
@@ -59,17 +61,19 @@ class NativeEngine:
         fp8: bool = False,
         offload: Offload | None = None,
         paths: Paths | None = None,
+        share: Share | None = None,
     ):
         self.device, self.dtype, self.transformer = device, dtype, parts.transformer
-        self._parts, self._grid = parts, parts.grid
+        self._parts, self._grid, self._share = parts, parts.grid, share or Share()
         network = parts.transformer
         config = network.config
         paths = paths or Paths()
         operations = paths.operations or choose_operations(device)
         if fp8:
             check_fp8(device, dtype)
+        own = network.layers[0].self_attn  # of a layer that is cut, its own heads
         attention = paths.attention or choose_attention(
-            device, dtype, config.num_attention_heads, config.num_key_value_heads, config.head_dim
+            device, dtype, own.num_attention_heads, own.num_key_value_heads, config.head_dim
         )
         placement = Placement(network, device, offload)
         layers = placement.video_layers(take_layers(network, fp8))
@@ -78,7 +82,7 @@ class NativeEngine:
         self._frame = framer(device)
         self._graphs = Graphs(device, KEPT_GRAPHS)
         self._recorded_tokens = 0 if offload == "layers" else paths.recorded_tokens
-        self._denoiser = Denoiser(network, self._heads, stream, TOKENS_PER_PASS)
+        self._denoiser = Denoiser(network, self._heads, stream, TOKENS_PER_PASS, self._share)
         self._autoencoder = Autoencoder(parts.vae, operations, autoencoder_bytes(device))
         self._sound = SoundDecoder(parts.folder, device)
         self._solver = Solver(parts.scheduler, parts.native_flow, parts.distilled_sigmas)
@@ -127,8 +131,8 @@ class NativeEngine:
         batch = make_batch(requests, layouts, self._frame(tuple(layouts)), known, controls, self.device)
         watch.mark("encode")
         video, sound, rows = self._denoise(batch, schedule, prompts, watch, count)
-        films = self._decode(batch, video)
-        sounds = self._decode_sound(layouts, sound)
+        films = self._decode(batch, video) if self._share.answers else {}
+        sounds = self._decode_sound(layouts, sound) if self._share.answers else {}
         watch.mark("decode")
         answers = rows.cpu().numpy()
         films = {place: film.cpu().numpy() for place, film in films.items()}
@@ -165,7 +169,7 @@ class NativeEngine:
                 shapes.setdefault(clip.shape, []).append(place)
         known: list[torch.Tensor | None] = [None] * len(clips)
         for (count, *_), places in shapes.items():
-            latents = self._autoencoder.encode(np.concatenate([clips[place] for place in places]))
+            latents = self._share.known(self._autoencoder.encode(np.concatenate([clips[place] for place in places])))
             for place, latent in zip(places, latents.split(count), strict=True):
                 known[place] = latent[..., : layouts[place].latent_height, : layouts[place].latent_width]
         return known

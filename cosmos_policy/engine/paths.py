@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cosmos_policy.engine.attention import Attention
@@ -19,5 +20,5 @@ class Paths:
 
     attention: Attention | None = None
     operations: Operations | None = None
-    stream: type[Stream] = Stream
+    stream: Callable[..., Stream] = Stream
     recorded_tokens: int = RECORDED_TOKENS

@@ -129,15 +129,33 @@ class ModuleProjection:
         return False
 
 
-AnyProjection = Projection | Fp8Projection | ModuleProjection
+class SummedProjection:
+    """A product of which this process computes some inputs' part: `sum_up` adds the others'."""
+
+    def __init__(self, part: Projection | Fp8Projection, sum_up: Callable[[torch.Tensor], torch.Tensor]):
+        self._part, self._sum_up, self.fp8 = part, sum_up, part.fp8
+
+    def __call__(self, x: Activation) -> torch.Tensor:
+        return self._sum_up(self._part(x))
+
+    def add_to(self, total: torch.Tensor, x: Activation) -> bool:
+        return False
+
+
+AnyProjection = Projection | Fp8Projection | ModuleProjection | SummedProjection
 
 
 def fuse_linears(parts: Sequence[nn.Module]) -> AnyProjection:
     """`parts` as one product where they are linear layers, plain or in stored 8 bits, else called one by one."""
     if all(type(part) is nn.Linear and hasattr(part, "weight_scale") for part in parts):
         return Fp8Projection.stored(*parts)
-    plain = all(type(part) is nn.Linear and part.weight.dtype.itemsize > 1 for part in parts)
+    plain = all(_is_plain(part) and part.weight.dtype.itemsize > 1 for part in parts)
     return Projection(*parts) if plain else ModuleProjection(*parts)
+
+
+def _is_plain(part: nn.Module) -> bool:
+    """torch's own linear layer, or a part of one; a quantiser's subclass computes something else."""
+    return type(part) is nn.Linear or getattr(part, "part_of_linear", False)
 
 
 def _fuse(parameters: Sequence[nn.Parameter]) -> torch.Tensor:

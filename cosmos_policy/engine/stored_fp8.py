@@ -56,7 +56,7 @@ def load_static_fp8(folder: Path, device: torch.device, dtype: torch.dtype, keep
     config.pop("quantization_config", None)
     with init_empty_weights(include_buffers=False):
         network = Cosmos3OmniTransformer.from_config(config)
-    files = _files(folder)
+    files = weight_files(folder)
     scales = {name.removesuffix(SCALE): scale for name, scale in _tensors(files, device, lambda name: SCALE in name)}
     for name, tensor in _tensors(files, device, lambda name: not name.endswith(BESIDE)):
         owner, _, key = name.rpartition(".")
@@ -98,7 +98,7 @@ def _stored(module: nn.Module, owner: str, weight, scales, folder: Path, dtype: 
     return (weight.float() * scale).to(dtype)
 
 
-def _files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
     index = folder / INDEX
     if not index.is_file():
         return [folder / WEIGHTS]

@@ -9,9 +9,9 @@ from typing import Protocol
 import torch
 
 from cosmos_policy.engine.attention import Attention
-from cosmos_policy.engine.operations import Heads, Operations
+from cosmos_policy.engine.operations import Activation, Heads, Operations
 from cosmos_policy.engine.packing import Pack
-from cosmos_policy.engine.projections import AnyProjection, Fp8Projection, Projection, fuse_linears
+from cosmos_policy.engine.projections import AnyProjection, Fp8Projection, Projection, SummedProjection, fuse_linears
 from cosmos_policy.engine.text_cache import TextMemory
 
 
@@ -50,6 +50,8 @@ def _take_layer(layer, eps: float, fp8: bool) -> Layer:
             projections[name] = Fp8Projection.quantised(projections[name])
             for part in parts:
                 part.weight.data = part.weight.data.new_empty(0)  # one copy: the fp8 one
+        if hasattr(parts[0], "sum_up"):  # tensor parallelism
+            projections[name] = SummedProjection(projections[name], parts[0].sum_up)
     heads = Heads(
         attention.num_attention_heads,
         attention.num_key_value_heads,
@@ -96,7 +98,7 @@ class Stream:
         normed = operations.norm(hidden, self.layers[0].first_norm, self._eps, self.layers[0].qkv.fp8)
         for index, layer in enumerate(self.layers):
             place_text(pack, texts, index, keys, values)
-            query = operations.rotate_heads(layer.qkv(normed), layer.heads, pack.table, pack.slots, keys, values)
+            query = self._project(layer, normed, pack, keys, values)
             attended = self._attend(query, keys, values, pack, only_needed=index == last)
             if index == last:
                 hidden = hidden.index_select(0, pack.needed)
@@ -107,6 +109,11 @@ class Stream:
             after = self._final_norm if index == last else self.layers[index + 1].first_norm
             hidden, normed = self._add(hidden, layer.down, gated, after, index != last and layer.qkv.fp8)
         return normed
+
+    def _project(self, layer: Layer, normed: Activation, pack: Pack, keys, values) -> torch.Tensor:
+        """Queries [tokens, heads, size]; the tokens' keys and values go to their rows."""
+        qkv = layer.qkv(normed)
+        return self._operations.rotate_heads(qkv, layer.heads, pack.table, pack.slots, keys, values)
 
     def _add(self, hidden, projection: AnyProjection, x, norm: torch.Tensor, fp8: bool):
         """Add a projection of `x` to `hidden`, inside the product where it can be; and the norm of the sum."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,12 @@ class Parts:
 
 
 def load_parts(
-    folder: Path, device: torch.device, dtype: torch.dtype, offloaded: bool = False, fp8: bool = False
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    offloaded: bool = False,
+    fp8: bool = False,
+    reader: Callable[[Path, torch.device, torch.dtype, bool], Cosmos3OmniTransformer] | None = None,
 ) -> Parts:
     """Read a checkpoint folder in the published layout, weights straight onto the device.
 
@@ -64,10 +69,11 @@ def load_parts(
     fp8: of an official fp8 checkpoint, keep the generation stream's linear layers in their 8 bits; else, and in every
     other checkpoint, they are in `dtype`. Other quantised checkpoints come through diffusers' own quantisers; a
     :class:`UsageError` tells which library is missing for one.
+    reader: reads the transformer; None: :func:`load_transformer`.
     """
     index = read_index(folder)
     with quietly():
-        transformer = load_transformer(folder / "transformer", CPU if offloaded else device, dtype, fp8)
+        transformer = (reader or load_transformer)(folder / "transformer", CPU if offloaded else device, dtype, fp8)
         vae = AutoencoderKLWan.from_pretrained(folder / "vae", dtype=dtype, device_map={"": str(device)})
     scheduler_config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
     scheduler_class = getattr(diffusers_schedulers, scheduler_config["_class_name"])
