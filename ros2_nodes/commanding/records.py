@@ -11,8 +11,8 @@ import numpy as np
 class JointTrajectoryCommand:
     """trajectory_msgs/JointTrajectory: the whole remaining motion, which ends at rest.
 
-    times_s: [P], from the moment of sending, strictly increasing, the first above 0. positions: [P, N] rad (m).
-    velocities: [P, N], the last row zero.
+    times_s: [P], strictly increasing, the first above 0; they count from `past_s` before the moment of sending, or from
+    the message's arrival where that is None. positions: [P, N] rad (m). velocities: [P, N], the last row zero.
     """
 
     output: str
@@ -20,6 +20,7 @@ class JointTrajectoryCommand:
     times_s: np.ndarray
     positions: np.ndarray
     velocities: np.ndarray
+    past_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ from ros2_nodes.execution.timeline import sample_trajectory
 _POINT_SPACING_S = 0.02
 """Of trajectories. Between points a controller interpolates with cubics: at 50 Hz they differ from the motion by the
 fourth power of this."""
+_PAST_S = 0.12
+"""Stamped trajectories begin so long before their sending: then the controller finds its place between two points, even
+where its clock is a little behind. Before the first point it would set out from where the robot is measured."""
 _GRIPPER_CHANGE = 0.01
 """Part of a gripper's whole way: a smaller change is not sent."""
 
@@ -50,17 +53,16 @@ class CommandWriter:
         return found
 
     def whole(self, motion: Motion, now_s: float, going: bool) -> list[Command]:
-        """Trajectories and paths of all that is left of a motion. going: False while held or stopped: no paths then."""
+        """Trajectories and paths of all that is left of a motion. going: False while held or stopped; then there are no
+        paths, and trajectories begin at their arrival, for braking waits for no clock."""
         found: list[Command] = []
         for name, output in self._contract.outputs.items():
             if isinstance(output, JointOutput) and output.kind == "joint_trajectory":
                 columns = self._axes.columns(name)
-                times, positions, velocities = sample_trajectory(motion, now_s, _POINT_SPACING_S)
-                found.append(
-                    JointTrajectoryCommand(
-                        name, tuple(output.joints), times, positions[:, columns], velocities[:, columns]
-                    )
-                )
+                past_s = _PAST_S if output.stamped and going else None
+                times, positions, velocities = sample_trajectory(motion, now_s, _POINT_SPACING_S, past_s or 0.0)
+                joints, rows, speeds = tuple(output.joints), positions[:, columns], velocities[:, columns]
+                found.append(JointTrajectoryCommand(name, joints, times, rows, speeds, past_s))
             elif isinstance(output, PathOutput):
                 found.append(self._path(name, output, motion, now_s, going))
         return found

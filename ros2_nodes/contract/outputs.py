@@ -32,7 +32,10 @@ class Sent(Part):
 
 class JointOutput(Sent):
     """joint_trajectory: JointTrajectory, the whole remaining horizon, for a JointTrajectoryController.
-    joint_positions: Float64MultiArray, one row at the output rate, for a forward position controller."""
+    joint_positions: Float64MultiArray, one row at the output rate, for a forward position controller.
+    timing, of trajectories: "stamped" says when each point is due, by the clock of stamps, so that a late message
+    changes nothing; the controller has to share that clock and keep its pace. "on_arrival" carries no stamp: the
+    controller begins when the message arrives."""
 
     kind: Literal["joint_trajectory", "joint_positions"]
     command: Name
@@ -43,6 +46,18 @@ class JointOutput(Sent):
     unit: Literal["rad", "deg"] = "rad"
     """Of the decoded command; ROS is sent rad."""
     kinematics: Kinematics | None = None
+    timing: Literal["stamped", "on_arrival"] | None = None
+    """Of joint_trajectory, which is stamped where nothing is said."""
+
+    @property
+    def stamped(self) -> bool:
+        return self.kind == "joint_trajectory" and self.timing != "on_arrival"
+
+    @model_validator(mode="after")
+    def _timed(self) -> JointOutput:
+        if self.kind != "joint_trajectory" and self.timing is not None:
+            raise ValueError(f"timing belongs to joint_trajectory; {self.kind} are always for now")
+        return self
 
 
 class PoseOutput(Sent):

@@ -14,6 +14,8 @@ class ExecutionSettings(Part):
     prefix: whether the model is told the actions that will run while it computes (real-time chunking).
     blend_ms: over this time a chunk that was told nothing, or came too late for it, fades in; 0 follows it at once (the
     motion is continuous all the same).
+    lead_ms: a chunk for stamped trajectories takes over so long after its sending, and the trajectory says what is done
+    until then: under way for a shorter time, a message may be late and nobody notices.
     max_replan_rate_hz: never ask more often. output_rate_hz: of streamed positions, poses and twists.
     inference_ms: what the first call is expected to take; afterwards it is measured.
     deadline_ms: an answer that takes longer holds the robot."""
@@ -21,6 +23,7 @@ class ExecutionSettings(Part):
     execution_horizon: Annotated[int, Field(ge=1)]
     prefix: bool = True
     blend_ms: NotNegative = 200.0
+    lead_ms: NotNegative = 100.0
     max_replan_rate_hz: Positive = 10.0
     output_rate_hz: Positive = 100.0
     inference_ms: Positive = 300.0

@@ -35,8 +35,9 @@ MESSAGE_OF = {
     "gripper_trajectory": "trajectory_msgs/msg/JointTrajectory",
     "gripper_action": "control_msgs/action/GripperCommand",
 }
-#: A controller joins a new trajectory with a cubic from where it is to the first point. A message that was under way
-#: longer than the last one has motion to make up for; with the first point this far off (s) it is done gently.
+#: A controller joins a trajectory without a stamp with a cubic from where it is to the first point. A message that was
+#: under way for another time than the last one has motion to make up for; with the first point this far off (s) it is
+#: done gently.
 JOIN_S = 0.1
 #: How long a gripper's trajectory controller is given to get there.
 GRIPPER_S = 0.2
@@ -48,8 +49,12 @@ def to_message(command: Command, stamp_s: float) -> Any:
 
 
 def _joint_trajectory(command: JointTrajectoryCommand, stamp_s: float) -> JointTrajectory:
-    # No stamp: the controller starts at once, on its own clock, whatever that says.
-    first = min(int(np.searchsorted(command.times_s, JOIN_S)), len(command.times_s) - 1)
+    first, header = 0, Header()
+    if command.past_s is not None:
+        header.stamp = to_stamp(stamp_s - command.past_s)
+    else:
+        # No stamp: the controller starts at once, on its own clock, whatever that says.
+        first = min(int(np.searchsorted(command.times_s, JOIN_S)), len(command.times_s) - 1)
     points = [
         JointTrajectoryPoint(
             positions=array("d", position), velocities=array("d", velocity), time_from_start=to_duration(time_s)
@@ -58,7 +63,7 @@ def _joint_trajectory(command: JointTrajectoryCommand, stamp_s: float) -> JointT
             zip(command.times_s, command.positions, command.velocities, strict=True)
         )[first:]
     ]
-    return JointTrajectory(joint_names=list(command.joint_names), points=points)
+    return JointTrajectory(header=header, joint_names=list(command.joint_names), points=points)
 
 
 def _positions(command: StreamedPositions, stamp_s: float) -> Float64MultiArray:

@@ -29,11 +29,11 @@ class LatencyEstimate:
 class Replanner:
     """Asks as often as `execution_horizon` actions are executed, never faster than `max_replan_rate_hz`, one at a time.
 
-    step_s: seconds between two actions. chunk_size: actions of a chunk.
+    step_s: seconds between two actions. chunk_size: actions of a chunk. lead_s: from an answer to its taking over.
     """
 
-    def __init__(self, settings: ExecutionSettings, step_s: float, chunk_size: int) -> None:
-        self._settings, self._step_s, self._chunk_size = settings, step_s, chunk_size
+    def __init__(self, settings: ExecutionSettings, step_s: float, chunk_size: int, lead_s: float = 0.0) -> None:
+        self._settings, self._step_s, self._chunk_size, self._lead_s = settings, step_s, chunk_size, lead_s
         self.latency = LatencyEstimate(settings.inference_ms / 1e3)
         self._asked_s = -math.inf
 
@@ -59,14 +59,14 @@ class Replanner:
 
     @property
     def prefix_steps(self) -> int:
-        """Actions that will be executed before the answer is there, from the observation's capture on. One row at least
-        is left for the model to choose."""
+        """Actions that will be executed before the answer takes over, from the observation's capture on. One row at
+        least is left for the model to choose."""
         if not self._settings.prefix:
             return 0
-        covered = math.ceil(round(self.latency.value_s / self._step_s, 6))
+        covered = math.ceil(round((self.latency.value_s + self._lead_s) / self._step_s, 6))
         return min(max(covered, 1), self._chunk_size - 1)
 
     @property
     def too_slow(self) -> bool:
         """Whether a chunk is used up before the next one can be there."""
-        return self.latency.value_s + self.period_s > self._chunk_size * self._step_s
+        return self.latency.value_s + self._lead_s + self.period_s > self._chunk_size * self._step_s

@@ -75,13 +75,17 @@ class ChunkTimeline:
         return Knots(knots.times_s, mixed, knots.passengers, knots.told_until_s)
 
 
-def sample_trajectory(motion: Motion, now_s: float, spacing_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The whole motion that is left: times from now [P] (strictly increasing, the first above 0), positions and
-    velocities [P, N], the last velocity exactly zero. A motion at rest gives its resting place, one point."""
-    left = max(motion.rest_s - now_s, 0.0)
+def sample_trajectory(
+    motion: Motion, now_s: float, spacing_s: float, past_s: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The whole motion that is left, and what was done in the `past_s` before now: times from then on [P] (strictly
+    increasing, the first above 0), positions and velocities [P, N], the last velocity exactly zero. A motion at rest
+    gives its resting place, one point."""
+    from_s = now_s - past_s
+    left = max(motion.rest_s - from_s, 0.0)
     count = max(int(np.ceil(left / spacing_s)), 1)
     times = spacing_s * np.arange(1, count + 1)
-    there = motion.at(now_s + times)
+    there = motion.at(from_s + times)
     velocities = there.velocity.copy()
     velocities[-1] = 0.0
     return times, there.position, velocities

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from embodiments.commands import check_commands, encode_commands
 from embodiments.reading import InstantReader
 from ros2_nodes.commanding.axes import Axes, Charts, ChunkRefused
 from ros2_nodes.commanding.path_check import path_causes
-from ros2_nodes.contract import RobotContract
+from ros2_nodes.contract import JointOutput, PoseOutput, RobotContract
 from ros2_nodes.execution import ChunkTimeline, Knots, Motion, Start
 from ros2_nodes.reasons import Cause, Reason
 from ros2_nodes.safety import (
@@ -27,6 +28,9 @@ from ros2_nodes.safety import (
 
 Measured = Mapping[str, np.ndarray]
 
+_HISTORY_S = 0.3
+"""How long ago a measurement may be made that is compared with what was commanded, and a trajectory may begin."""
+
 
 class MotionExecutor:
     """Holds one :class:`Motion`, or none while nothing was commanded yet. Steady seconds throughout."""
@@ -37,6 +41,7 @@ class MotionExecutor:
         self.axes = Axes(contract)
         self.filter = SafetyFilter(self.axes.limits, contract.safety.max_slowdown)
         self._timeline = ChunkTimeline(self.step_s, contract.execution.blend_ms / 1e3)
+        self.lead_s = lead_s(contract)
         safety = contract.safety
         self._standstill = StandstillCheck(safety.tracking_tolerance)
         self._gate = StartGate(self.axes.limits.names, safety.start_tolerance, safety.start_ramp_s)
@@ -81,49 +86,62 @@ class MotionExecutor:
     def admit(
         self, chunk: ActionChunk, stamp_s: float, prefix_steps: int, measured: Measured, now_s: float
     ) -> Admitted | Rejected:
-        """Let a chunk take over now, or say why not. stamp_s: of its observation. prefix_steps: rows it was told.
-        measured: where the robot is, for the first motion."""
-        start, charts = self._set_out(measured, now_s)
+        """Let a chunk take over after the lead, or say why not. stamp_s: of its observation. prefix_steps: rows it was
+        told. measured: where the robot is, for the first motion."""
+        from_s = now_s + self.lead_s
+        start, charts = self._set_out(measured, from_s)
         try:
-            knots = self._knots(chunk, start, charts, stamp_s, prefix_steps, now_s)
+            knots = self._knots(chunk, start, charts, stamp_s, prefix_steps, from_s)
         except ChunkRefused as refused:
             return Rejected((refused.cause,))
         except EmbodimentError as error:
             return Rejected((Cause(Reason.CHUNK_INCONSISTENT, str(error)),))
         if knots is None:
-            late_ms = 1e3 * (now_s - stamp_s)
+            late_ms = 1e3 * (from_s - stamp_s)
             return Rejected(
                 (Cause(Reason.CHUNK_EXPIRED, f"nothing of it is left {late_ms:.0f} ms after its observation"),)
             )
-        refused = self._far_away(knots, start, charts, now_s) + path_causes(self._contract, chunk.commands, self.step_s)
+        refused = self._far_away(knots, start, charts, from_s) + path_causes(
+            self._contract, chunk.commands, self.step_s
+        )
         if refused:
             return Rejected(refused)
         riding = {name: rows[0] for name, rows in knots.passengers.items()}
         if self.motion is not None:
-            knots = self._timeline.blended(knots, self._under_way(knots.times_s, charts), now_s)
-            riding = {name: rows[0] for name, rows in self.motion.passengers_at(np.array([now_s])).items()}
+            knots = self._timeline.blended(knots, self._under_way(knots.times_s, charts), from_s)
+            riding = {name: rows[0] for name, rows in self.motion.passengers_at(np.array([from_s])).items()}
         admitted = self.filter.admit(
-            knots, start, riding, now_s, charts, self._gate.share(now_s), lambda rows: self.axes.causes(rows, charts)
+            knots, start, riding, from_s, charts, self._gate.share(from_s), lambda rows: self.axes.causes(rows, charts)
         )
-        if isinstance(admitted, Admitted):
-            refused = self.filter.refusals(admitted.motion, now_s)
-            if refused:
-                return Rejected(refused)
-            self.motion = admitted.motion
-            self._gate.open(now_s)
-        return admitted
+        if isinstance(admitted, Rejected):
+            return admitted
+        motion = self._led(admitted.motion, start, riding, now_s)
+        refused = self.filter.refusals(motion, now_s)
+        if refused:
+            return Rejected(refused)
+        self.motion = motion
+        self._gate.open(from_s)
+        return replace(admitted, motion=motion)
+
+    def _led(self, motion: Motion, start: Start, riding: Mapping[str, np.ndarray], now_s: float) -> Motion:
+        """The motion with what leads to it: what is under way now, or standing."""
+        if self.lead_s == 0.0:
+            return motion
+        if self.motion is None:
+            return replace(motion, lead=Motion.standing(start.position, now_s, motion.chart, riding))
+        return replace(motion, lead=self.motion.since(now_s - _HISTORY_S))
 
     def _told_at(self, when_s: float) -> np.ndarray:
         return self.motion.at(np.array([when_s])).position[0]
 
-    def _set_out(self, measured: Measured, now_s: float) -> tuple[Start, Charts]:
+    def _set_out(self, measured: Measured, from_s: float) -> tuple[Start, Charts]:
         if self.motion is not None:
-            return self.axes.take_over(self.motion, now_s)
+            return self.axes.take_over(self.motion, from_s)
         charts = self.axes.charts(measured)
         return Start.at_rest(self.axes.measured(measured, charts)), charts
 
     def _knots(
-        self, chunk: ActionChunk, start: Start, charts: Charts, stamp_s: float, prefix_steps: int, now_s: float
+        self, chunk: ActionChunk, start: Start, charts: Charts, stamp_s: float, prefix_steps: int, from_s: float
     ) -> Knots | None:
         commands = check_commands(self._embodiment, chunk.commands)
         rows = len(chunk.unified)
@@ -135,17 +153,17 @@ class MotionExecutor:
             positions = np.concatenate([self._under_way(due, charts), positions[prefix_steps:]])
             told = self.motion.passengers_at(due)
             riding = {name: np.concatenate([told[name], values[prefix_steps:]]) for name, values in riding.items()}
-        return self._timeline.ahead(stamp_s, positions, riding, now_s, prefix_steps, self._resting_since(now_s))
+        return self._timeline.ahead(stamp_s, positions, riding, from_s, prefix_steps, self._resting_since(from_s))
 
-    def _resting_since(self, now_s: float) -> float | None:
+    def _resting_since(self, from_s: float) -> float | None:
         if self.axes.limits.num_axes == 0:
             return None  # who follows a path moves by itself
         if self.motion is None:
             return -np.inf
-        return self.motion.rest_s if self.motion.rests(now_s) else None
+        return self.motion.rest_s if self.motion.rests(from_s) else None
 
-    def _far_away(self, knots: Knots, start: Start, charts: Charts, now_s: float) -> tuple[Cause, ...]:
-        if not self.moves(now_s):
+    def _far_away(self, knots: Knots, start: Start, charts: Charts, from_s: float) -> tuple[Cause, ...]:
+        if not self.moves(from_s):
             return self._gate.causes(knots.positions[0], start.position)
         first = self._under_way(knots.times_s[:1], charts)[0]
         names, tolerance = self.axes.limits.names, self._contract.safety.jump_tolerance
@@ -154,3 +172,10 @@ class MotionExecutor:
     def _under_way(self, times_s: np.ndarray, charts: Charts) -> np.ndarray:
         """Where the motion under way is at these times, [K, N], in other charts."""
         return self.axes.moved_positions(self.motion.at(times_s).position, self.motion.chart, charts)
+
+
+def lead_s(contract: RobotContract) -> float:
+    """How long after its sending a chunk takes over: 0 where anything that moves is commanded for now."""
+    moving = [output for output in contract.outputs.values() if isinstance(output, (JointOutput, PoseOutput))]
+    stamped = bool(moving) and all(isinstance(output, JointOutput) and output.stamped for output in moving)
+    return contract.execution.lead_ms / 1e3 if stamped else 0.0

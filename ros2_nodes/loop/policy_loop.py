@@ -43,10 +43,10 @@ class PolicyLoop:
 
     def __init__(self, contract: RobotContract, embodiment: Embodiment, inference: Inference, seed: int = 0) -> None:
         self._embodiment = embodiment
-        self._questions = Questions(contract.execution, embodiment, inference, seed)
         self._sampler = Sampler(contract)
         self._clocks = ClockWatch(contract.safety.max_clock_jump_ms)
         self._executor = MotionExecutor(contract, embodiment)
+        self._questions = Questions(contract.execution, embodiment, inference, seed, self._executor.lead_s)
         self._writer = CommandWriter(contract, self._executor.axes, self._executor.step_s)
         self._watchdog = Watchdog(contract.control_period_s, contract.safety.hold_limit_s)
         self._hand_stops = HandStops(contract.stops)

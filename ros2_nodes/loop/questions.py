@@ -30,11 +30,14 @@ class Question:
 
 
 class Questions:
-    """Asks ahead of need. Steady seconds throughout. seed: of the first question; each next one gets the next."""
+    """Asks ahead of need. Steady seconds throughout. seed: of the first question; each next one gets the next. lead_s:
+    from an answer to its taking over."""
 
-    def __init__(self, settings: ExecutionSettings, embodiment: Embodiment, inference: Inference, seed: int) -> None:
+    def __init__(
+        self, settings: ExecutionSettings, embodiment: Embodiment, inference: Inference, seed: int, lead_s: float
+    ) -> None:
         self._deadline_ms, self._embodiment, self._inference = settings.deadline_ms, embodiment, inference
-        self._replanner = Replanner(settings, 1.0 / embodiment.fps, embodiment.chunk_size)
+        self._replanner = Replanner(settings, 1.0 / embodiment.fps, embodiment.chunk_size, lead_s)
         self._next_seed = seed
         self._open: Question | None = None
         self.instruction = embodiment.instruction_default

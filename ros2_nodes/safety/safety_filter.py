@@ -63,12 +63,12 @@ class SafetyFilter:
         knots: Knots,
         start: Start,
         start_passengers: dict[str, np.ndarray],
-        now_s: float,
+        from_s: float,
         chart: tuple[np.ndarray | None, ...] = (),
         share: float = 1.0,
         check: PositionCheck | None = None,
     ) -> Admitted | Rejected:
-        """The motion from `start`, now, through `knots`.
+        """The motion from `start`, at `from_s`, through `knots`.
 
         share: part of the velocity, acceleration and jerk limits that may be used (the soft ramp after the start). A
         motion may start faster than that only as fast as it goes already.
@@ -82,7 +82,7 @@ class SafetyFilter:
             hit[Reason.POSITION_LIMIT] = None
         slowdown, causes = 1.0, ()
         for _ in range(_TRIES):
-            path = self._inside(knots, start, now_s, slowdown)
+            path = self._inside(knots, start, from_s, slowdown)
             if isinstance(path, Cause):
                 return Rejected((path,))
             motion = Motion(path, _unbraked(path), chart, _passengers(knots, start_passengers))
@@ -100,7 +100,10 @@ class SafetyFilter:
         return Rejected((Cause(Reason.TOO_SLOW, f"the chunk is not within limits {asked}"), *causes))
 
     def stopped(self, motion: Motion, now_s: float) -> Motion:
-        """The same motion, brought to rest along its path as soon as the limits allow."""
+        """The same motion, brought to rest along its path as soon as the limits allow. Of one that has not begun the
+        lead is brought to rest."""
+        if motion.lead is not None and now_s < motion.start_s:
+            return self.stopped(motion.lead, now_s)
         if now_s >= motion.law.brake_s:
             return motion  # it brakes or rests already
         for duration in _braking_durations(2.0 * (motion.law.rest_phase_s - now_s)):
@@ -135,12 +138,12 @@ class SafetyFilter:
             for axis in np.flatnonzero(beyond)
         )
 
-    def _inside(self, knots: Knots, start: Start, now_s: float, slowdown: float) -> Path | Cause:
+    def _inside(self, knots: Knots, start: Start, from_s: float, slowdown: float) -> Path | Cause:
         """The path whose curve, not only its knots, stays within the positions' limits: knots keep off by a margin."""
         margin = np.zeros(self.limits.num_axes)
         inset = np.clip(self.limits.room(start.position), 0.0, _INSET)
         for _ in range(_TRIES):
-            path = _path(knots, self.limits.clamp(knots.positions, margin), start, now_s, slowdown)
+            path = _path(knots, self.limits.clamp(knots.positions, margin), start, from_s, slowdown)
             beyond = self.limits.overshoot(path.evaluate(_samples(path, path.start_s, path.end_s), 0), inset)
             if not beyond.any():
                 return path
@@ -172,10 +175,10 @@ def _checked(admitted: Admitted, check: PositionCheck | None) -> Admitted | Reje
     return Rejected(refused) if refused else admitted
 
 
-def _path(knots: Knots, positions: np.ndarray, start: Start, now_s: float, slowdown: float) -> Path:
+def _path(knots: Knots, positions: np.ndarray, start: Start, from_s: float, slowdown: float) -> Path:
     """Rows that the model was told keep their times, for they are the motion under way; later ones are stretched."""
     stretched = np.maximum(knots.times_s - knots.told_until_s, 0.0) * (slowdown - 1.0)
-    times = np.concatenate([[now_s], knots.times_s + stretched])
+    times = np.concatenate([[from_s], knots.times_s + stretched])
     return Path(times, np.concatenate([start.position[None], positions]), start)
 
 

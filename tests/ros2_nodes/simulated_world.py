@@ -224,7 +224,7 @@ class World:
             self.positions = self.commanded[-1].copy()
         elif self.trajectories:
             sent_s, command = self.trajectories[-1]
-            after = np.searchsorted(command.times_s, self.now_s - sent_s)
+            after = np.searchsorted(command.times_s, self.now_s - sent_s + (command.past_s or 0.0))
             self.positions = command.positions[min(after, len(command.times_s) - 1)].copy()
 
 

@@ -68,6 +68,7 @@ def test_a_contract_comes_back_as_it_was_written(tmp_path):
         ("stops/emergency_stop", None, "emergency_stop: Field required"),
         ("outputs/arm/measured_by", "wrist", "measured by 'wrist'"),
         ("outputs/arm/joints", ["joint_1", "elbow"], "does not hold elbow"),
+        ("outputs/arm/timing", "on_arrival", "timing belongs to joint_trajectory"),
         ("outputs/gripper/topic", "/arm", "share the topic /arm"),
         ("limits/arm", None, "needs limits of joints, but has none"),
         ("limits/arm/velocity", [1.0, 2.0], "2 numbers for 7 joints"),

@@ -2,6 +2,7 @@
 
 import sys
 from array import array
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -91,6 +92,8 @@ def check_commands():
     assert told.joint_names == ["a", "b"] and seconds_of(told.header.stamp) == 0
     assert np.isclose(starts[0], JOIN_S) and np.isclose(starts[-1], 0.5) and (np.diff(starts) > 0).all()
     assert np.allclose(told.points[0].positions, [JOIN_S, -JOIN_S]) and set(told.points[-1].velocities) == {0.0}
+    timed = to_message(replace(arm, past_s=0.1), STAMP_S)
+    assert np.isclose(seconds_of(timed.header.stamp), STAMP_S - 0.1) and len(timed.points) == 25
     short = records.JointTrajectoryCommand("arm", ("a", "b"), times[:2], rows[:2], speeds[-2:])
     assert len(to_message(short, STAMP_S).points) == 1  # the last point is always sent
     assert to_message(records.StreamedPositions("arm", ("a",), np.array([0.3])), STAMP_S).data.tolist() == [0.3]

@@ -90,6 +90,31 @@ def test_trajectories_have_strictly_increasing_times_and_end_at_rest(now_s, spac
     assert (velocities[-1] == 0.0).all() and np.allclose(positions[-1], motion.at(np.array([200.0])).position[0])
 
 
+def test_until_a_motion_starts_its_lead_is_gone_along_and_older_ones_are_forgotten():
+    before = moving()
+    here = before.start_at(100.4)
+    knots = np.array([100.4, 100.5, 100.6])
+    rows = np.stack([here.position, here.position + 0.1, here.position + 0.1])
+    after = Motion(Path(knots, rows, here), TimeLaw(100.5, 0.2), passengers={"gripper": np.full(3, 7.0)}, lead=before)
+    times = np.array([100.1, 100.39, 100.4, 100.55])
+    assert np.array_equal(after.at(times).velocity[:2], before.at(times).velocity[:2])
+    for name in ("position", "velocity", "acceleration"):
+        assert np.allclose(getattr(after.at(times), name)[2], getattr(before.at(times), name)[2], atol=1e-9)
+    assert np.allclose(after.passengers_at(times)["gripper"], [1.0, 3.9, 7.0, 7.0])
+    assert after.since(100.4).lead is None and after.since(100.3).lead is before
+    times, positions, _ = sample_trajectory(after, 100.4, 0.02, past_s=0.1)
+    assert times[0] == 0.02 and np.allclose(positions[:4], before.at(100.3 + times[:4]).position)
+
+
+def test_a_motion_that_stands_stands():
+    place = np.array([0.3, -2.0])
+    motion = Motion.standing(place, 50.0, (None,), {"gripper": np.array([0.4])})
+    there = motion.at(np.array([0.0, 50.0, 51.0, 99.0]))
+    assert np.allclose(there.position, place, atol=1e-12) and np.allclose(there.velocity, 0.0, atol=1e-9)
+    assert motion.rests(50.01)
+    assert motion.passengers_at(np.array([50.0, 60.0]))["gripper"].tolist() == [[0.4], [0.4]]
+
+
 def test_it_asks_once_a_horizon_and_not_faster_than_it_may():
     replanner = Replanner(ExecutionSettings(execution_horizon=5, max_replan_rate_hz=10.0), STEP_S, 16)
     assert replanner.period_s == 0.5 and replanner.due(0.0)
@@ -115,6 +140,8 @@ def test_the_told_actions_cover_the_longest_of_the_last_calls():
         replanner.latency.add(0.05)
     assert replanner.prefix_steps == 1
     assert Replanner(ExecutionSettings(execution_horizon=5, prefix=False), STEP_S, 16).prefix_steps == 0
+    later = Replanner(ExecutionSettings(execution_horizon=5, inference_ms=250.0), STEP_S, 16, lead_s=0.1)
+    assert later.prefix_steps == 4  # what is done until it takes over is told, too
 
 
 def question(seed: int) -> PolicyRequest:

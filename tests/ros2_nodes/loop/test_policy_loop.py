@@ -222,6 +222,20 @@ def test_trajectories_hold_the_whole_remaining_motion_and_end_at_rest():
         assert (np.abs(command.velocities) <= 2.0).all() and (np.abs(command.positions) <= 2.7).all()
     assert max(len(command.times_s) for _, command in world.trajectories) > 60
     assert not world.commanded
+    assert all(command.past_s > 0.1 for _, command in world.trajectories)
+    # Braking counts from its arrival, whatever the clocks say; also in the moment before a chunk takes over.
+    last_s = world.trajectories[-1][0]
+    while world.trajectories[-1][0] == last_s:
+        world.step()
+    world.step()
+    world.loop.press_emergency_stop(True, world.now)
+    world.step()
+    when_s, braking = world.trajectories[-1]
+    assert braking.past_s is None and braking.times_s[-1] < 0.5
+    moved = np.abs(np.diff(np.array([command.positions[0] for _, command in world.trajectories[-2:]]), axis=0))
+    assert when_s - world.trajectories[-2][0] < 0.05 and moved.max() < 2.0 * 0.2
+    world.run(0.5)
+    assert world.loop.at_rest
 
 
 def test_grippers_are_sent_in_the_robots_unit_and_only_when_they_change():
