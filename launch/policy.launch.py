@@ -100,8 +100,9 @@ def start(context):
         ],
     )
     if yaml.safe_load(given["autostart"]):
+        configure = _transition(node, Transition.TRANSITION_CONFIGURE)
         actions += [
-            RegisterEventHandler(OnProcessStart(node, on_start=[_transition(node, Transition.TRANSITION_CONFIGURE)])),
+            RegisterEventHandler(OnProcessStart(target_action=node, on_start=[configure])),
             RegisterEventHandler(
                 OnStateTransition(
                     target_lifecycle_node=node,

@@ -15,6 +15,25 @@ FILES = sorted(LAUNCH.glob("*.launch.py"))
 CONTRACTS = sorted((LAUNCH / "config").glob("*.yaml"))
 #: Declared by rclpy itself.
 OF_EVERY_NODE = {"use_sim_time"}
+#: What the constructors of launch and launch_ros take (Humble to Kilted, from their sources): how many arguments without
+#: a name at most, and the names that we use. `launch` itself cannot be installed everywhere that these tests run.
+CONSTRUCTORS = {
+    "DeclareLaunchArgument": (1, {"default_value", "description"}),
+    "EmitEvent": (0, {"event"}),
+    "ExecuteProcess": (0, {"cmd", "name", "on_exit"}),
+    "OpaqueFunction": (0, {"function"}),
+    "RegisterEventHandler": (1, set()),
+    "SetEnvironmentVariable": (2, set()),
+    "Shutdown": (0, set()),
+    "OnProcessStart": (0, {"target_action", "on_start"}),
+    "LaunchConfiguration": (1, set()),
+    "LaunchDescription": (1, set()),
+    "Node": (0, {"package", "executable", "name", "namespace", "output", "parameters"}),
+    "LifecycleNode": (0, {"package", "executable", "name", "namespace", "output", "parameters"}),
+    "OnStateTransition": (0, {"target_lifecycle_node", "start_state", "goal_state", "entities"}),
+    "ChangeState": (0, {"lifecycle_node_matcher", "transition_id"}),
+    "matches_action": (1, set()),
+}
 PARAMETERS_OF = {"policy_node": "policy_settings", "world_model_node": "world_model_node", "record_node": "record_node"}
 
 
@@ -61,6 +80,21 @@ def test_every_executable_is_installed_and_takes_the_parameters(path):
         assert scripts[executable] == f"ros2_nodes.nodes.{executable}:main"
         declared = dictionary(REPOSITORY / "ros2_nodes" / "nodes" / f"{PARAMETERS_OF[executable]}.py", "PARAMETERS")
         assert parameters <= declared | OF_EVERY_NODE
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_what_comes_from_launch_is_made_as_launch_takes_it(path):
+    tree = ast.parse(path.read_text())
+    modules = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = {
+        name.name for node in modules if node.module.split(".")[0] in ("launch", "launch_ros") for name in node.names
+    }
+    assert names <= set(CONSTRUCTORS)
+    for name in names:
+        positional, keywords = CONSTRUCTORS[name]
+        for call in calls(path, name):
+            assert len(call.args) <= positional, f"line {call.lineno}: {name} wants names of its arguments"
+            assert {keyword.arg for keyword in call.keywords} <= keywords, f"line {call.lineno}: {name}"
 
 
 def test_cmake_installs_every_launch_file_and_executable():
