@@ -1,7 +1,10 @@
 """The names under which Gymnasium makes our environments."""
 
 ENVIRONMENTS = {
-    "CosmosPolicy/Robosuite-v0": {"entry_point": "sim_eval.physics.gymnasium_environment:RobosuiteEnvironment"},
+    "CosmosPolicy/Robosuite-v0": {
+        "entry_point": "sim_eval.physics.gymnasium_environment:RobosuiteEnvironment",
+        "vector_entry_point": "sim_eval.physics.vector_environment:RobosuiteVectorEnvironment",
+    },
     "CosmosPolicy/WorldModel-v0": {
         "entry_point": "sim_eval.world_model.environment:WorldModelEnvironment",
         "vector_entry_point": "sim_eval.world_model.vector_environment:WorldModelVectorEnvironment",

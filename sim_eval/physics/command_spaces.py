@@ -42,7 +42,8 @@ class CommandSpace(ABC):
             for name, box in self.space.spaces.items()
         }
 
-    def _check(self, command: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def check(self, command: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The values of one action, float64; a :class:`UsageError` says what is missing or wrong."""
         values = {}
         for name, box in self.space.spaces.items():
             if name not in command:
@@ -65,7 +66,7 @@ class JointCommands(CommandSpace):
         )
 
     def to_robot(self, command: Mapping[str, np.ndarray], environment: PhysicsEnvironment) -> RobotCommand:
-        values = self._check(command)
+        values = self.check(command)
         box = self.space["joint_position"]
         joints = np.clip(values["joint_position"], box.low, box.high)  # the arm's own stops
         return RobotCommand(joints, float(values["gripper_position"][0]))
@@ -89,7 +90,7 @@ class PoseCommands(CommandSpace):
         )
 
     def to_robot(self, command: Mapping[str, np.ndarray], environment: PhysicsEnvironment) -> RobotCommand:
-        values = self._check(command)
+        values = self.check(command)
         if np.linalg.norm(values[self._quaternion]) < 1e-6:
             raise UsageError(f"{self._quaternion!r} of the action is zero, which is no rotation")
         pose = np.eye(4)

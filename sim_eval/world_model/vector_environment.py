@@ -13,6 +13,7 @@ from gymnasium.vector.utils import batch_space, concatenate, create_empty_array,
 
 from cosmos_policy.errors import UsageError
 from sim_eval.rewards import Verdict
+from sim_eval.vector_options import checked_reset_mask, known_autoreset_mode, seed_each
 from sim_eval.world_model.environment import world_model_settings
 from sim_eval.world_model.step import Outcome, Timing, advance
 from sim_eval.world_model.universe import STILL, Universe
@@ -51,7 +52,7 @@ class WorldModelVectorEnvironment(VectorEnv):
             raise UsageError(f"num_envs is {num_envs}; expected at least 1 world.")
         if render_mode not in (None, *RENDER_MODES):
             raise UsageError(f"render_mode {render_mode!r} is not one of None, {', '.join(RENDER_MODES)}.")
-        self.autoreset_mode = _autoreset_mode(autoreset_mode)
+        self.autoreset_mode = known_autoreset_mode(autoreset_mode)
         self.universe = Universe(world_model_settings(settings))
         self.num_envs, self.render_mode = num_envs, render_mode
         fps = self.universe.embodiment.fps
@@ -77,7 +78,7 @@ class WorldModelVectorEnvironment(VectorEnv):
     ) -> tuple[dict, dict]:
         """New worlds, all of them or those of ``options["reset_mask"]``; a refused option changes none of them."""
         asked = dict(options or {})
-        mask = _mask(asked.pop("reset_mask", None), self.num_envs)
+        mask = checked_reset_mask(asked.pop("reset_mask", None), self.num_envs)
         each = _each(asked, self.num_envs)
         generators = self._seeded(seed, mask)
         begun = {index: self.universe.begin(each[index], generators[index]) for index in np.flatnonzero(mask).tolist()}
@@ -161,37 +162,15 @@ class WorldModelVectorEnvironment(VectorEnv):
 
     def _seeded(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> list[np.random.Generator | None]:
         """The generators of the worlds that are reset: of their seeds, else as they stand."""
-        if seed is None:
-            seeds: list[int | None] = [None] * self.num_envs
-        elif isinstance(seed, (int, np.integer)):
-            seeds = [int(seed) + index for index in range(self.num_envs)]
+        seeds = seed_each(seed, self.num_envs)
+        if isinstance(seed, (int, np.integer)):
             self._np_random, self._np_random_seed = seeding.np_random(int(seed))
-        else:
-            seeds = list(seed)
-        if len(seeds) != self.num_envs:
-            raise UsageError(f"reset was given {len(seeds)} seeds for {self.num_envs} worlds; expected one each.")
         if not mask.all() and any(world is None for world, new in zip(self._worlds, mask, strict=True) if not new):
             raise UsageError("The first reset needs every world: leave reset_mask out.")
         return [
             seeding.np_random(own)[0] if own is not None or generator is None else generator
             for own, generator in zip(seeds, self._generators, strict=True)
         ]
-
-
-def _autoreset_mode(wanted: str | AutoresetMode) -> AutoresetMode:
-    try:
-        return AutoresetMode(wanted)
-    except ValueError:
-        known = ", ".join(mode.value for mode in AutoresetMode)
-        raise UsageError(f"autoreset_mode {wanted!r} does not exist; choose {known}.") from None
-
-
-def _mask(mask: Any, number: int) -> np.ndarray:
-    if mask is None:
-        return np.ones(number, dtype=bool)
-    if not isinstance(mask, np.ndarray) or mask.shape != (number,) or mask.dtype != bool or not mask.any():
-        raise UsageError(f"options['reset_mask'] must be a bool array of shape ({number},) with at least one True.")
-    return mask
 
 
 def _each(options: dict[str, Any], number: int) -> list[dict[str, Any]]:
