@@ -15,8 +15,8 @@ FILES = sorted(LAUNCH.glob("*.launch.py"))
 CONTRACTS = sorted((LAUNCH / "config").glob("*.yaml"))
 #: Declared by rclpy itself.
 OF_EVERY_NODE = {"use_sim_time"}
-#: What the constructors of launch and launch_ros take (Humble to Kilted, from their sources): how many arguments without
-#: a name at most, and the names that we use. `launch` itself cannot be installed everywhere that these tests run.
+#: What the constructors of launch and launch_ros take (read in their sources): how many arguments without a name at
+#: most, and the names that we use. `launch` itself cannot be installed everywhere that these tests run.
 CONSTRUCTORS = {
     "DeclareLaunchArgument": (1, {"default_value", "description"}),
     "EmitEvent": (0, {"event"}),
