@@ -43,9 +43,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 CALLS = {"policy": policy, "inverse_dynamics": inverse_dynamics, "forward_dynamics": forward_dynamics}
-#: on a GPU; elsewhere nothing is compiled, and one round has touched everything:
-#: the first round compiles and chooses kernels, the second records graphs, the third shows that both are done
-WARM_UP_ROUNDS = 3
 REPORTED_LIBRARIES = ("cosmos-policy", "torch", "diffusers", "transformers", "numpy", "lerobot")
 
 
@@ -97,7 +94,7 @@ class LocalModel(WorldActionModel):
 
         embodiment: the robot that will ask. calls: of ``EXAMPLES``. batch_sizes: requests at once. sampling,
         chunk_size: as in the requests that will come. instructions: those that will be asked, where they are known:
-        they are read now, and their steps recorded; the first call with any other reads it, and compiles nothing.
+        they are read now. The first call with any other reads it, and compiles and records nothing.
         """
         unknown = [call for call in calls if call not in EXAMPLES]
         if unknown:
@@ -106,14 +103,13 @@ class LocalModel(WorldActionModel):
             raise UsageError("warm_up's instructions are a list of sentences, not one string.")
         started_s = time.perf_counter()
         robot = self.embodiment_for(embodiment)
-        rounds = WARM_UP_ROUNDS if self.info.device.startswith("cuda") else 1
         for call in calls:
             for size in batch_sizes:
                 made = [EXAMPLES[call](robot, seed, sampling or Sampling(), chunk_size) for seed in range(size)]
                 told = [[replace(one, instruction=instruction) for one in made] for instruction in instructions]
-                for requests in told or [made]:
-                    for _ in range(rounds):
-                        self._run(CALLS[call], requests)
+                for place, requests in enumerate(told or [made]):
+                    jobs = self._prepare(CALLS[call], requests)
+                    self._engine.warm_up([job.request for job in jobs], other_prompts=place == 0)
         return time.perf_counter() - started_s
 
     @property
@@ -178,11 +174,15 @@ class LocalModel(WorldActionModel):
         signature = {"checkpoint": self._checkpoint.name, "revision": self._checkpoint.revision}
         return replace(reply, info={**reply.info, **signature})
 
+    def _prepare(self, call: ModuleType, requests: Sequence[Any]) -> list[Any]:
+        """The jobs of requests whose embodiments are this checkpoint's."""
+        prepare: Callable[..., Any] = call.prepare
+        return [prepare(request, self._habits) for request in requests]
+
     def _run(self, call: ModuleType, requests: Sequence[Any]) -> list[Any]:
         """All requests are prepared before any is computed: a wrong one costs nothing."""
         requests = [replace(request, embodiment=self.embodiment_for(request.embodiment)) for request in requests]
-        prepare: Callable[..., Any] = call.prepare
-        jobs = [prepare(request, self._habits) for request in requests]
+        jobs = self._prepare(call, requests)
         results = self._engine.run([job.request for job in jobs])
         return [call.finish(request, job, result) for request, job, result in zip(requests, jobs, results, strict=True)]
 

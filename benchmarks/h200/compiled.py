@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from cosmos_policy.engine.operations import PlainOperations
-from cosmos_policy.engine.stream import Layer, Stream, place_text
+from cosmos_policy.engine.stream import Layer, Stream, make_buffers, place_text
 
 
 class CompiledStream(Stream):
@@ -19,16 +19,15 @@ class CompiledStream(Stream):
             torch.compile(function, mode=self.mode, dynamic=False, fullgraph=True) for function in (_before, _behind)
         )
 
-    def run(self, hidden, pack, texts):
-        heads, eps = self.layers[0].heads, self._eps
-        buffer = hidden.new_empty(2, pack.key_rows, heads.kv_count, heads.size)
-        keys, values = buffer[0], buffer[1]
+    def run(self, hidden, pack, words):
+        eps = self._eps
+        keys, values = make_buffers(hidden, pack, self.layers[0].heads)
         last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
-            place_text(pack, texts, index, keys, values)
-            query, key, value = self._before(layer, hidden, eps, pack.table)
+            place_text(pack, words, index, keys, values)
+            query, key, value = self._before(layer, hidden, eps, words.table)
             keys[pack.slots], values[pack.slots] = key, value
-            attended = self._attend(query, keys, values, pack, only_needed=index == last)
+            attended = self._attend(query, keys, values, pack, words, only_needed=index == last)
             if index == last:
                 hidden = hidden.index_select(0, pack.needed)
             hidden = self._behind(layer, hidden, attended, eps)

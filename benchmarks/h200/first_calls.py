@@ -11,7 +11,7 @@ from benchmarks.h200.cases import DEVICE, DTYPE, POLICY, SMALL_POLICY, let_go
 from benchmarks.h200.journal import Journal
 from cosmos_policy.bench.cases import make_request
 from cosmos_policy.bench.sizes import random_parts
-from cosmos_policy.engine.attention import candidates
+from cosmos_policy.engine.attention import Choice, candidates
 from cosmos_policy.engine.native import NativeEngine
 from cosmos_policy.engine.paths import Paths
 from cosmos_policy.local_model import WARM_UP_ROUNDS
@@ -24,7 +24,7 @@ def run(journal: Journal) -> None:
     for size, case in (("edge", SMALL_POLICY), ("nano", POLICY)):
         parts = random_parts(size, DEVICE, DTYPE)
         for attention in (one for one in candidates() if one.name in ATTENTIONS):
-            engine = NativeEngine(parts, DEVICE, DTYPE, paths=Paths(attention=attention))
+            engine = NativeEngine(parts, DEVICE, DTYPE, paths=Paths(attention=Choice.only(attention)))
             request = make_request(case, parts.tokenizer)
             took = {"warm_up": [_ms(engine, request) for _ in range(WARM_UP_ROUNDS)]}
             took["warm"] = [_ms(engine, replace(request, seed=seed)) for seed in range(3)]

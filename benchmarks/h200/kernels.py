@@ -15,7 +15,7 @@ from cosmos_policy.bench.cases import Case, make_request
 from cosmos_policy.bench.measure import Spread
 from cosmos_policy.bench.parity import relative_distance
 from cosmos_policy.bench.sizes import random_parts
-from cosmos_policy.engine.attention import Attention, choose_attention
+from cosmos_policy.engine.attention import Choice, choose_attention
 from cosmos_policy.engine.kernels import TritonOperations
 from cosmos_policy.engine.native import NativeEngine
 from cosmos_policy.engine.operations import PlainOperations
@@ -73,7 +73,7 @@ def _measure(
     name: str,
     case: Case,
     variant: Variant,
-    attention: Attention,
+    attention: Choice,
     parts: Parts,
     first_rows: np.ndarray | None,
 ) -> np.ndarray:

@@ -13,7 +13,7 @@ from benchmarks.h200.journal import Journal
 from cosmos_policy.bench.cases import make_request
 from cosmos_policy.bench.parity import in_float32, relative_distance
 from cosmos_policy.bench.sizes import random_parts
-from cosmos_policy.engine.attention import candidates
+from cosmos_policy.engine.attention import Choice, candidates
 from cosmos_policy.engine.native import NativeEngine
 from cosmos_policy.engine.paths import Paths
 from cosmos_policy.engine.reference import ReferenceEngine
@@ -39,7 +39,7 @@ def run(journal: Journal) -> None:
         if name not in there:
             journal.note(f"native bf16, {name}", missing=True)
             continue
-        engine = NativeEngine(parts, DEVICE, DTYPE, paths=Paths(attention=there[name]))
+        engine = NativeEngine(parts, DEVICE, DTYPE, paths=Paths(attention=Choice.only(there[name])))
         once = _alone(engine, requests)
         alone = _errors(once, exact)
         again = max(relative_distance(*pair) for pair in zip(_alone(engine, requests), once, strict=True))

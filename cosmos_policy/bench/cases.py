@@ -13,13 +13,12 @@ from cosmos_policy.calls import forward_dynamics, inverse_dynamics, policy
 from cosmos_policy.calls.examples import example_forward_dynamics, example_inverse_dynamics, example_policy
 from cosmos_policy.calls.job import Habits
 from cosmos_policy.engine.request import EngineRequest
-from cosmos_policy.engine.text import prompt_token_ids
+from cosmos_policy.engine.text import prompt_of_length, prompt_token_ids
 from cosmos_policy.inputs import Fit, fit_frames
 from cosmos_policy.types import Sampling
 
 #: Cosmos3-Nano-Policy-DROID's own
 POLICY_SAMPLING = Sampling(num_inference_steps=4, guidance_scale=3.0, flow_shift=5.0, resolution_tier=480)
-WORD = " and then the next"
 #: composes, fits, normalises and writes the prompt, on the host
 Call = Callable[[], EngineRequest]
 
@@ -46,26 +45,15 @@ def make_call(case: Case, tokenizer, seed: int = 0) -> Call:
     prepare = CALLS[case.call](case, seed)
     if case.text_tokens is None:
         return prepare
-    prompt = _lengthened(prepare().prompt, tokenizer, case.text_tokens)
+    prompt = prompt_of_length(
+        prepare().prompt, case.text_tokens, lambda text: len(prompt_token_ids(tokenizer, text, True))
+    )
     return lambda: replace(prepare(), prompt=prompt)
 
 
 def make_request(case: Case, tokenizer, seed: int = 0) -> EngineRequest:
     """The engine's request of `case`."""
     return make_call(case, tokenizer, seed)()
-
-
-def _lengthened(prompt: str, tokenizer, tokens: int) -> str:
-    """`prompt` cut or continued to `tokens` tokens, template included."""
-    text = prompt + WORD * tokens
-    low, high = 0, len(text)
-    while low < high:  # the longest start that does not pass the number
-        middle = (low + high + 1) // 2
-        if len(prompt_token_ids(tokenizer, text[:middle], True)) <= tokens:
-            low = middle
-        else:
-            high = middle - 1
-    return text[:low]
 
 
 def _prepared(case: Case, call: ModuleType, request) -> Call:

@@ -13,25 +13,13 @@ import torch
 from cosmos_policy.engine.batch import Batch
 from cosmos_policy.engine.heads import Heads, merge_domains
 from cosmos_policy.engine.layout import Layout
-from cosmos_policy.engine.packing import Branch, Pack, split_by_tokens
+from cosmos_policy.engine.packing import Branch, Pack, split_by_tokens, text_room
 from cosmos_policy.engine.share import Share
 from cosmos_policy.engine.stream import Stream
-from cosmos_policy.engine.text_cache import TextMemory
+from cosmos_policy.engine.words import Prompts, Words, word_reader
 
 #: layouts of steps that are kept ready
 KEPT_PLANS = 64
-
-
-@dataclass(frozen=True, eq=False)
-class Prompts:
-    """What each request of a batch attends to. negatives: None where a request is never guided."""
-
-    texts: Sequence[TextMemory]
-    negatives: Sequence[TextMemory | None]
-
-    def of(self, branches: Sequence[Branch]) -> list[TextMemory]:
-        """The memory of each branch."""
-        return [(self.negatives if branch.negative else self.texts)[branch.request] for branch in branches]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,13 +83,24 @@ class Plan:
 
 
 class Denoiser:
-    """transformer: diffusers'. tokens_per_pass: how many tokens one pass over the layers may hold. share: what is
-    computed in this process; None: everything."""
+    """transformer: diffusers', on `device`. tokens_per_pass: how many tokens one pass over the layers may hold.
+    padded_tokens: steps of at most so many leave room for longer prompts, so that a prompt changes no shape. share:
+    what is computed in this process; None: everything."""
 
-    def __init__(self, transformer, heads: Heads, stream: Stream, tokens_per_pass: int, share: Share | None = None):
-        self._transformer, self._heads, self._stream, self._share = transformer, heads, stream, share or Share()
-        self._tokens_per_pass = tokens_per_pass
+    def __init__(
+        self,
+        transformer,
+        heads: Heads,
+        stream: Stream,
+        device: torch.device,
+        tokens_per_pass: int,
+        padded_tokens: int,
+        share: Share | None = None,
+    ):
+        self._heads, self._stream, self._device, self._share = heads, stream, device, share or Share()
+        self._tokens_per_pass, self._padded_tokens = tokens_per_pass, padded_tokens
         self._plans: OrderedDict[tuple, Plan] = OrderedDict()
+        self._read_words = word_reader(transformer, device)
 
     def plan(
         self,
@@ -118,36 +117,45 @@ class Denoiser:
         prompt and by its control videos at this step; 1 is not. videos: whether its video's velocity is needed.
         """
         domains = tuple(request.domain_id for request in batch.requests)
+        padded = _count_tokens(batch, scales, controls) <= self._padded_tokens
+        if padded:
+            text_tokens, negative_tokens = (
+                [text_room(max(lengths))] * len(lengths) for lengths in (text_tokens, negative_tokens)
+            )
         told = (text_tokens, negative_tokens, scales, controls, videos)
-        key = (batch.layouts, domains, *map(tuple, told))
+        key = (padded, batch.layouts, domains, *map(tuple, told))
         if key not in self._plans:
-            self._plans[key] = self._lay_out(batch, *told)
+            self._plans[key] = self._lay_out(batch, padded, *told)
             while len(self._plans) > KEPT_PLANS:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)
         return self._plans[key]
 
-    def _lay_out(self, batch: Batch, text_tokens, negative_tokens, scales, controls, videos) -> Plan:
+    def words(self, plan: Plan, prompts: Prompts) -> list[Words]:
+        """Of each pass, what it reads of the prompts."""
+        return [self._read_words(part.pack, prompts) for part in plan.passes]
+
+    def _lay_out(self, batch: Batch, padded: bool, text_rows, negative_rows, scales, controls, videos) -> Plan:
         whole = list(enumerate(batch.layouts))
         bare = [(index, replace(layout, controls=0)) for index, layout in whole if controls[index] != 1]
         branches = [
             *(
-                Branch(index, False, layout, text_tokens[index], layout.first_needed(videos[index]))
+                Branch(index, False, layout, text_rows[index], layout.first_needed(videos[index]))
                 for index, layout in whole
             ),
             *(
-                Branch(index, True, layout, negative_tokens[index], layout.first_needed(videos[index]))
+                Branch(index, True, layout, negative_rows[index], layout.first_needed(videos[index]))
                 for index, layout in whole
                 if scales[index] != 1
             ),
             *(
-                Branch(index, False, layout, text_tokens[index], layout.first_needed(videos[index]), bare=True)
+                Branch(index, False, layout, text_rows[index], layout.first_needed(videos[index]), bare=True)
                 for index, layout in bare
             ),
         ]
-        device = batch.noisy.device
+        device = self._device
         groups = split_by_tokens(self._share.branches(branches), self._tokens_per_pass)
-        passes = tuple(self._pass(batch, group, device) for group in groups)
+        passes = tuple(self._pass(batch, group, padded, device) for group in groups)
         sides = 3 if bare else 2 if any(scale != 1 for scale in scales) else 1
         if sides == 1:
             return Plan(passes, sides, None)
@@ -160,7 +168,7 @@ class Denoiser:
             guidance.append(Guidance(text, control if bare else None))
         return Plan(passes, sides, tuple(guidance))
 
-    def _pass(self, batch: Batch, branches: list[Branch], device: torch.device) -> Pass:
+    def _pass(self, batch: Batch, branches: list[Branch], padded: bool, device: torch.device) -> Pass:
         token_starts = batch.starts()
         kinds = [[0, *accumulate(lengths)] for lengths in zip(*map(_lengths, batch.layouts), strict=True)]
         source, domains, place = [], [], 0
@@ -187,7 +195,7 @@ class Denoiser:
             Route(torch.cat(one).to(device, non_blocking=True), torch.cat(other).to(device, non_blocking=True))
             for one, other in zip(needed, rows, strict=True)
         )
-        packed = self._share.pack(branches, self._transformer, device)
+        packed = self._share.pack(branches, padded, device)
         return Pass(packed, torch.cat(source).to(device, non_blocking=True), routes, merge_domains(domains))
 
     def velocities(
@@ -195,15 +203,16 @@ class Denoiser:
         parts: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
         batch: Batch,
         plan: Plan,
-        prompts: Prompts,
+        words: Sequence[Words],
         timestep: torch.Tensor,
     ) -> list[torch.Tensor]:
         """float32 velocities of `parts` (video, sound, action rows, as :meth:`Batch.split` gives them), guided; zero
-        where nothing is needed, and anything where nothing is denoised. timestep: its embedding [1, hidden size]."""
+        where nothing is needed, and anything where nothing is denoised. words: of each pass. timestep: its embedding
+        [1, hidden size]."""
         hidden = self._heads.embed(*parts, batch, timestep)
         out = [part.new_zeros(plan.sides * len(part), part.shape[1]) for part in parts]
-        for part in plan.passes:
-            needed = self._stream.run(hidden[part.source], part.pack, prompts.of(part.pack.branches))
+        for part, own in zip(plan.passes, words, strict=True):
+            needed = self._stream.run(hidden[part.source], part.pack, own)
             heads = (
                 self._heads.video_velocity,
                 self._heads.sound_velocity,
@@ -216,6 +225,14 @@ class Denoiser:
         if plan.guidance is None:
             return out
         return [guidance.weigh(sides) for guidance, sides in zip(plan.guidance, out, strict=True)]
+
+
+def _count_tokens(batch: Batch, scales: Sequence[float], controls: Sequence[float]) -> int:
+    """Of all branches of a step."""
+    count = 0
+    for layout, scale, control in zip(batch.layouts, scales, controls, strict=True):
+        count += layout.tokens * (1 + (scale != 1)) + (layout.tokens - layout.made_start) * (control != 1)
+    return count
 
 
 def _lengths(layout: Layout) -> tuple[int, int, int]:

@@ -16,16 +16,19 @@ class Graphs:
 
     The first call of a key runs plainly, which also lets kernels be chosen and compiled. At most `limit` graphs are
     kept; the one that was used longest ago goes first. Where recording fails, the function keeps running plainly.
+
+    works: whether anything is recorded here. recordings: how many were made.
     """
 
     def __init__(self, device: torch.device, limit: int):
-        self._works, self._limit = device.type == "cuda", limit
-        self._pool = torch.cuda.graph_pool_handle() if self._works else None
+        self.works, self.recordings, self._limit = device.type == "cuda", 0, limit
+        self._pool = torch.cuda.graph_pool_handle() if self.works else None
         self._seen: OrderedDict[Hashable, _Recording | None] = OrderedDict()
+        self._places = _Places()
 
     def run(self, key: Hashable, function: Callable[..., torch.Tensor], *inputs: torch.Tensor) -> torch.Tensor:
         """``function(*inputs)``, the caller's own. Equal keys must mean equal shapes, and all else equal too."""
-        if not self._works:
+        if not self.works:
             return function(*inputs)
         if key not in self._seen:
             self._seen[key] = None
@@ -35,24 +38,44 @@ class Graphs:
         self._seen.move_to_end(key)
         if self._seen[key] is None:
             try:
-                self._seen[key] = _Recording(function, inputs, self._pool)
+                self._seen[key] = _Recording(function, self._places.of(inputs), self._pool)
+                self.recordings += 1
             except RuntimeError as error:
                 logger.warning("CUDA graphs do not work here (%s): kernels are launched one by one.", error)
-                self._works = False
+                self.works = False
                 return function(*inputs)
         return self._seen[key].replay(inputs)
 
 
+class _Places:
+    """Where recordings read their inputs. They run one after the other, so inputs of one shape share a place."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, torch.Tensor] = {}
+
+    def of(self, inputs: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
+        """The places of `inputs`, which are copied there."""
+        places = []
+        for index, given in enumerate(inputs):
+            key = (index, given.shape, given.dtype)
+            if key not in self._kept:
+                self._kept[key] = torch.empty_like(given, memory_format=torch.contiguous_format)
+            places.append(self._kept[key].copy_(given))
+        return places
+
+
 class _Recording:
-    def __init__(self, function: Callable[..., torch.Tensor], inputs: tuple[torch.Tensor, ...], pool):
-        self._inputs = [given.clone() for given in inputs]
+    """places: what the function reads; `replay` fills them first."""
+
+    def __init__(self, function: Callable[..., torch.Tensor], places: list[torch.Tensor], pool):
+        self._places = places
         torch.cuda.synchronize()
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph, pool=pool):
-            self._output = function(*self._inputs)
+            self._output = function(*places)
 
     def replay(self, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        for place, given in zip(self._inputs, inputs, strict=True):
+        for place, given in zip(self._places, inputs, strict=True):
             place.copy_(given, non_blocking=True)
         self._graph.replay()
         return self._output.clone()

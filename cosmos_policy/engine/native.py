@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import groupby, islice
 
@@ -14,34 +16,38 @@ from cosmos_policy.engine.attention import choose_attention
 from cosmos_policy.engine.autoencoder import Autoencoder
 from cosmos_policy.engine.batch import Batch, framer, make_batch
 from cosmos_policy.engine.capabilities import autoencoder_bytes, check_fp8, choose_operations
-from cosmos_policy.engine.denoiser import Denoiser, Plan, Prompts
+from cosmos_policy.engine.denoiser import Denoiser, Plan
 from cosmos_policy.engine.graphs import Graphs
 from cosmos_policy.engine.guidance import check_guidance, control_scale, is_guided, text_scale
 from cosmos_policy.engine.heads import Heads
 from cosmos_policy.engine.layout import Layout, layout_of
 from cosmos_policy.engine.noise import draw_noises
 from cosmos_policy.engine.offload import Offload, Placement
+from cosmos_policy.engine.packing import ROOM_STEP, text_room
 from cosmos_policy.engine.paths import Paths
-from cosmos_policy.engine.request import EngineRequest, EngineResult, OnStep
+from cosmos_policy.engine.request import WARM_UP_ROUNDS, EngineRequest, EngineResult, OnStep
 from cosmos_policy.engine.share import Share
 from cosmos_policy.engine.solver import Schedule, Solver
 from cosmos_policy.engine.sound import SoundDecoder
 from cosmos_policy.engine.stopwatch import Stopwatch
 from cosmos_policy.engine.stream import take_layers
-from cosmos_policy.engine.text import check_prompt_length, prompt_token_ids, system_prompt_for
+from cosmos_policy.engine.text import check_prompt_length, prompt_of_length, prompt_token_ids, system_prompt_for
 from cosmos_policy.engine.text_cache import TextCache
 from cosmos_policy.engine.text_tower import TextTower
 from cosmos_policy.engine.weights import Parts
+from cosmos_policy.engine.words import Prompts, Words
 
 logger = logging.getLogger(__name__)
 
 #: bytes of prompts' keys and values that are kept: some forty prompts of Nano
 TEXT_CACHE_BYTES = 2 << 30
 TOKENS_PER_PASS = 16384
-#: recorded steps: a prompt's steps take two (the last one reads less), so sixteen prompts or batches in turn
+#: recorded steps: a robot's steps take two (the last one reads less) for each room that prompts may need
 KEPT_GRAPHS = 32
 #: prompts whose token ids are kept: tokenising takes half a millisecond
 KEPT_PROMPTS = 256
+#: warming up makes ready for prompts of up to so many tokens, and for some that are shorter by so many
+WARM_TEXT_TOKENS, SHORTER_TOKENS = 512, 16
 
 
 class NativeEngine:
@@ -82,7 +88,12 @@ class NativeEngine:
         self._frame = framer(device)
         self._graphs = Graphs(device, KEPT_GRAPHS)
         self._recorded_tokens = 0 if offload == "layers" else paths.recorded_tokens
-        self._denoiser = Denoiser(network, self._heads, stream, TOKENS_PER_PASS, self._share)
+        self._padded_tokens = self._recorded_tokens if self._graphs.works else 0
+        if device.type == "cuda" and attention.everywhere:
+            self._padded_tokens = sys.maxsize
+        self._denoiser = Denoiser(
+            network, self._heads, stream, device, TOKENS_PER_PASS, self._padded_tokens, self._share
+        )
         self._autoencoder = Autoencoder(parts.vae, operations, autoencoder_bytes(device))
         self._sound = SoundDecoder(parts.folder, device)
         self._solver = Solver(parts.scheduler, parts.native_flow, parts.distilled_sigmas)
@@ -110,6 +121,16 @@ class NativeEngine:
                 )
                 results.update(zip(places, answers, strict=True))
         return [results[place] for place in range(len(requests))]
+
+    def warm_up(self, requests: Sequence[EngineRequest], other_prompts: bool = True) -> None:
+        """Run `requests` until every kernel they need is chosen, compiled and recorded. other_prompts: likewise with
+        prompts of every length up to ``WARM_TEXT_TOKENS``, where these lengths make a difference."""
+        for _ in range(WARM_UP_ROUNDS if self._graphs.works else 1):
+            self.run(requests)
+        if other_prompts:
+            for others in self.with_other_prompts(requests):
+                for _ in range(2):  # once plainly, once to be recorded
+                    self.run(others)
 
     def close(self) -> None:
         """Drop the weights. Closing twice is harmless."""
@@ -161,6 +182,29 @@ class NativeEngine:
                 memories.append(self.texts.get(ids))
         return Prompts(texts, negatives)
 
+    def with_other_prompts(self, requests: Sequence[EngineRequest]) -> list[list[EngineRequest]]:
+        """`requests` with prompts of every other room; none where no step is padded, and every length is its own."""
+        if sum(layout_of(request, self._grid).tokens for request in requests) > self._padded_tokens:
+            return []
+
+        def count(text: str, request: EngineRequest) -> int:
+            return len(self._token_ids(text, self._parts.system_prompt, system_prompt_for(request)))
+
+        longest = max(count(request.prompt, request) for request in requests)
+        rooms = range(text_room(longest - SHORTER_TOKENS), text_room(max(longest, WARM_TEXT_TOKENS)) + 1, ROOM_STEP)
+        return [
+            [
+                replace(
+                    request,
+                    prompt=prompt_of_length(request.prompt, room, partial(count, request=request)),
+                    max_prompt_tokens=None,
+                )
+                for request in requests
+            ]
+            for room in rooms
+            if room != text_room(longest)
+        ]
+
     def _encode(self, clips: list[np.ndarray | None], layouts: list[Layout]) -> list[torch.Tensor | None]:
         """Of each request's clips [n, T, H, W, 3] the latents, cut to the content; clips of one shape go together."""
         shapes: dict[tuple[int, ...], list[int]] = {}
@@ -186,11 +230,14 @@ class NativeEngine:
         live = batch.frame.live
         state = torch.where(live, noise, batch.clean)
         watch.mark("noise")
+        words: dict[Plan, list[Words]] = {}
         for step, timestep in enumerate(schedule.timesteps):
             plan = self._plan(batch, prompts, step, schedule)
+            if plan not in words:
+                words[plan] = self._denoiser.words(plan, prompts)
             embedding = self._heads.embed_timestep(timestep, self.device)
             told = schedule.rows * (step + 1)
-            history[told + 1 - schedule.rows] = self._velocity(batch, plan, prompts, state, embedding)
+            history[told + 1 - schedule.rows] = self._velocity(batch, plan, words[plan], state, embedding)
             if schedule.fresh:
                 history[told] = batch.join([next(draw) for draw in draws])
             state = torch.where(live, schedule.advance(step, history[: told + 1]), batch.clean)
@@ -198,16 +245,19 @@ class NativeEngine:
             count.step()
         return batch.split(state)
 
-    def _velocity(self, batch: Batch, plan: Plan, prompts: Prompts, state, embedding) -> torch.Tensor:
+    def _velocity(self, batch: Batch, plan: Plan, words: Sequence[Words], state, embedding) -> torch.Tensor:
         """The flat velocity of the flat `state`; recorded where launching kernels would take longer than they do."""
 
-        def compute(state: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
-            return batch.join([self._denoiser.velocities(batch.split(state), batch, plan, prompts, embedding)])
+        def compute(state: torch.Tensor, embedding: torch.Tensor, *told: torch.Tensor) -> torch.Tensor:
+            rest = iter(told)
+            own = [Words.from_tensors(list(islice(rest, len(one.tensors)))) for one in words]
+            return batch.join([self._denoiser.velocities(batch.split(state), batch, plan, own, embedding)])
 
         if plan.tokens > self._recorded_tokens:
-            return compute(state, embedding)
-        key = (plan, batch.frame, *prompts.texts, *prompts.negatives)
-        return self._graphs.run(key, compute, state, embedding)
+            return batch.join([self._denoiser.velocities(batch.split(state), batch, plan, words, embedding)])
+        # Everything that prompts change is an input: one recording serves them all.
+        told = [tensor for one in words for tensor in one.tensors]
+        return self._graphs.run((plan, batch.frame), compute, state, embedding, *told)
 
     def _plan(self, batch: Batch, prompts: Prompts, step: int, schedule: Schedule) -> Plan:
         timestep = schedule.timesteps[step]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cosmos_policy.engine.attention import Attention
+from cosmos_policy.engine.attention import Choice
 from cosmos_policy.engine.operations import Operations
 from cosmos_policy.engine.stream import Stream
 
@@ -18,7 +18,7 @@ class Paths:
     """attention, operations: None takes the fastest that works on the device. stream: what runs the layers.
     recorded_tokens: steps of at most so many are recorded as CUDA graphs (CUDA only; 0: none)."""
 
-    attention: Attention | None = None
+    attention: Choice | None = None
     operations: Operations | None = None
     stream: Callable[..., Stream] = Stream
     recorded_tokens: int = RECORDED_TOKENS

@@ -18,7 +18,7 @@ import torch
 from diffusers import Cosmos3OmniPipeline, CosmosActionCondition
 from PIL import Image
 
-from cosmos_policy.engine.request import EngineRequest, EngineResult, OnStep
+from cosmos_policy.engine.request import WARM_UP_ROUNDS, EngineRequest, EngineResult, OnStep
 from cosmos_policy.engine.sound import SoundDecoder
 from cosmos_policy.engine.text import check_prompt_length, prompt_token_ids, system_prompt_for
 from cosmos_policy.engine.weights import Parts
@@ -179,6 +179,11 @@ class ReferenceEngine:
 
         with torch.no_grad():
             return [self._pipeline.run(request, tell) for request in requests]
+
+    def warm_up(self, requests: Sequence[EngineRequest], other_prompts: bool = True) -> None:
+        """Run `requests`; other prompts need nothing else here."""
+        for _ in range(WARM_UP_ROUNDS if self.device.type == "cuda" else 1):
+            self.run(requests)
 
     def close(self) -> None:
         """Drop the weights."""

@@ -82,6 +82,11 @@ class EngineResult:
 OnStep = Callable[[int, int], None]
 
 
+#: on a GPU; elsewhere nothing is compiled, and one round has touched everything:
+#: the first round compiles and chooses kernels, the second records graphs, the third shows that both are done
+WARM_UP_ROUNDS = 3
+
+
 class Engine(Protocol):
     """What a :class:`~cosmos_policy.local_model.LocalModel` runs on.
 
@@ -94,6 +99,11 @@ class Engine(Protocol):
 
     def run(self, requests: Sequence[EngineRequest], on_step: OnStep | None = None) -> list[EngineResult]:
         """Answers, in order. The same request gives the same answer, alone or among others."""
+        ...
+
+    def warm_up(self, requests: Sequence[EngineRequest], other_prompts: bool = True) -> None:
+        """Run `requests` until every kernel they need is chosen, compiled and recorded. other_prompts: likewise for the
+        same requests with prompts of other lengths."""
         ...
 
     def close(self) -> None:

@@ -27,9 +27,9 @@ class Share:
         them so that all who share a branch hold equally many."""
         return 0, tokens, 0
 
-    def pack(self, branches: Sequence[Branch], transformer, device: torch.device) -> Pack:
+    def pack(self, branches: Sequence[Branch], padded: bool, device: torch.device) -> Pack:
         """The packed stream of these branches, of the tokens that are computed here."""
-        return pack(branches, transformer, device)
+        return pack(branches, padded, device)
 
     def join(self, velocities: torch.Tensor) -> torch.Tensor:
         """Everybody's velocities. velocities: zero where others compute."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cosmos_policy.engine.request import EngineRequest
 from cosmos_policy.errors import UsageError
 
+#: what prompts are lengthened with, where only their length matters
+FILLER = " and then the next"
 #: What the model was told in front of every prompt (diffusers 0.42.1, pipeline_cosmos3_omni, to the character).
 SYSTEM_PROMPT_VIDEO = "You are a helpful assistant who will generate videos from a give prompt."
 SYSTEM_PROMPT_IMAGE = "You are a helpful assistant who will generate images from a give prompt."
@@ -41,3 +43,17 @@ def prompt_token_ids(tokenizer, prompt: str, system_prompt: bool, system: str = 
         messages, tokenize=True, add_generation_prompt=True, add_vision_id=False, return_dict=True
     )
     return [*encoded.input_ids, tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("<|vision_start|>")]
+
+
+def prompt_of_length(prompt: str, tokens: int, count: Callable[[str], int]) -> str:
+    """`prompt` cut or continued to `tokens` tokens, for warming up and measuring. count: tokens of a prompt, frame
+    included, which alone may be more."""
+    text = prompt + FILLER * tokens
+    low, high = 0, len(text)
+    while low < high:  # the longest start that does not pass the number
+        middle = (low + high + 1) // 2
+        if count(text[:middle]) <= tokens:
+            low = middle
+        else:
+            high = middle - 1
+    return text[:low]

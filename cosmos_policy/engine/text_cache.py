@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,11 @@ class TextMemory:
     @property
     def bytes(self) -> int:
         return sum(part.numel() * part.element_size() for part in (self.keys, self.values))
+
+    def padded(self, rows: int) -> TextMemory:
+        """The same with zeros behind it: as many rows as a prompt of `rows` tokens would have."""
+        more = (0, 0, 0, 0, 0, rows - self.tokens)
+        return TextMemory(functional.pad(self.keys, more), functional.pad(self.values, more))
 
 
 class TextCache:

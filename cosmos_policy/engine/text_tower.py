@@ -6,10 +6,14 @@ from collections.abc import Sequence
 
 import torch
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from cosmos_policy.engine.layout import text_positions
 from cosmos_policy.engine.offload import Placement
 from cosmos_policy.engine.text_cache import TextMemory
+
+#: cuDNN's attention is left out: it makes a plan for every length that it has not seen
+KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 class TextTower:
@@ -39,9 +43,10 @@ class TextTower:
             values.append(value)
             if index == last:
                 break
-            attended = functional.scaled_dot_product_attention(
-                *(part.transpose(0, 1)[None] for part in (query, key, value)), is_causal=True, enable_gqa=True
-            )
+            with sdpa_kernel(KERNELS):
+                attended = functional.scaled_dot_product_attention(
+                    *(part.transpose(0, 1)[None] for part in (query, key, value)), is_causal=True, enable_gqa=True
+                )
             hidden = hidden + layer.self_attn.to_out(attended[0].transpose(0, 1).flatten(1))
             hidden = hidden + layer.mlp(layer.post_attention_layernorm(hidden))
         return TextMemory(torch.stack(keys), torch.stack(values))

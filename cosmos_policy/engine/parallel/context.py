@@ -14,6 +14,7 @@ import torch
 from cosmos_policy.engine.packing import Branch, Pack, pack
 from cosmos_policy.engine.parallel.mesh import Mesh
 from cosmos_policy.engine.stream import Layer, Stream
+from cosmos_policy.engine.words import Words
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +33,8 @@ class Window:
 class WindowPack(Pack):
     """A packed stream of which this process computes a window of each branch.
 
-    `runs` and `key_rows` are those of the whole stream, with one row more, for what is nobody's; `table`, `slots` and
-    `needed` are of the own tokens. all_slots: int64, the rows of everybody's tokens, process by process.
+    `runs` and `key_rows` are those of the whole stream, with one row more, for what is nobody's; `slots` and `needed`
+    are of the own tokens. all_slots: int64, the rows of everybody's tokens, process by process.
     """
 
     windows: tuple[Window, ...]
@@ -47,9 +48,9 @@ def window_of(tokens: int, place: int, size: int) -> tuple[int, int, int]:
     return first, stop, length - (stop - first)
 
 
-def pack_window(branches: Sequence[Branch], transformer, device: torch.device, place: int, size: int) -> WindowPack:
+def pack_window(branches: Sequence[Branch], padded: bool, device: torch.device, place: int, size: int) -> WindowPack:
     """:func:`cosmos_policy.engine.packing.pack`, of the windows of process `place` of `size`."""
-    whole = pack(branches, transformer, device)
+    whole = pack(branches, padded, device)
     slots = [_own_slots(whole, each, size) for each in range(size)]
     windows, needed, start = [], [], 0
     nothing = all(
@@ -70,10 +71,11 @@ def pack_window(branches: Sequence[Branch], transformer, device: torch.device, p
     return WindowPack(
         branches=whole.branches,
         runs=whole.runs,
-        table=whole.table[own],
         slots=torch.arange(len(own), device=device),
         key_rows=whole.key_rows + 1,
         needed=torch.cat(needed).to(device),
+        padded=padded,
+        own=own,
         windows=tuple(windows),
         all_slots=torch.cat(slots).to(device),
     )
@@ -116,17 +118,18 @@ class ContextStream(Stream):
         super().__init__(*arguments)
         self._mesh = mesh
 
-    def _project(self, layer: Layer, normed, pack: WindowPack, keys, values) -> torch.Tensor:
+    def _project(self, layer: Layer, normed, pack: WindowPack, words: Words, keys, values) -> torch.Tensor:
         qkv = layer.qkv(normed)
         own = qkv.new_empty(2, qkv.shape[0], layer.heads.kv_count, layer.heads.size)
-        query = self._operations.rotate_heads(qkv, layer.heads, pack.table, pack.slots, own[0], own[1])
+        query = self._operations.rotate_heads(qkv, layer.heads, words.table, pack.slots, own[0], own[1])
         gathered = self._mesh.context_gather(own)
         keys[pack.all_slots] = gathered[:, 0].flatten(0, 1)
         values[pack.all_slots] = gathered[:, 1].flatten(0, 1)
         return query
 
-    def _attend(self, query, keys, values, pack: WindowPack, only_needed: bool) -> torch.Tensor:
+    def _attend(self, query, keys, values, pack: WindowPack, words: Words, only_needed: bool) -> torch.Tensor:
         attended = []
+        attention = self._attention.padded if pack.padded else self._attention.exact
         for run, window in zip(pack.runs, pack.windows, strict=True):
             queries = query[window.start : window.start + window.count * window.tokens]
             queries = queries.unflatten(0, (window.count, window.tokens))
@@ -136,5 +139,6 @@ class ContextStream(Stream):
                 attended.append(query.new_empty(0, query.shape[1] * query.shape[2]))
                 continue
             key, value = (part[run.key_start : run.key_stop].unflatten(0, (run.count, -1)) for part in (keys, values))
-            attended.append(self._attention(queries, key, value).flatten(2).flatten(0, 1))
+            used = words.used[run.first : run.first + run.count] if pack.padded else None
+            attended.append(attention(queries, key, value, used).flatten(2).flatten(0, 1))
         return attended[0] if len(attended) == 1 else torch.cat(attended)

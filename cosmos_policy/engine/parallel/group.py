@@ -11,7 +11,7 @@ from torch import distributed
 
 from cosmos_policy.engine.native import NativeEngine
 from cosmos_policy.engine.parallel.mesh import Mesh
-from cosmos_policy.engine.request import EngineRequest, EngineResult, OnStep
+from cosmos_policy.engine.request import WARM_UP_ROUNDS, EngineRequest, EngineResult, OnStep
 from cosmos_policy.errors import Failure, UsageError
 
 logger = logging.getLogger(__name__)
@@ -92,6 +92,13 @@ class GroupEngine:
             if error not in told:
                 self._give_up(f"a run failed in the first of {self._mesh.sizes.processes} processes ({error!r})")
             raise
+
+    def warm_up(self, requests: Sequence[EngineRequest], other_prompts: bool = True) -> None:
+        """Run `requests` until every kernel they need is chosen and compiled; and with other prompts."""
+        for _ in range(WARM_UP_ROUNDS if self.device.type == "cuda" else 1):
+            self.run(requests)
+        for others in self._engine.with_other_prompts(requests) if other_prompts else ():
+            self.run(others)
 
     def close(self) -> None:
         """End the others, and drop the weights. Closing twice is harmless."""

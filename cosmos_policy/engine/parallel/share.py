@@ -29,10 +29,10 @@ class MeshShare(Share):
     def window(self, tokens: int) -> tuple[int, int, int]:
         return window_of(tokens, self._mesh.context, self._mesh.sizes.context)
 
-    def pack(self, branches: Sequence[Branch], transformer, device: torch.device) -> Pack:
+    def pack(self, branches: Sequence[Branch], padded: bool, device: torch.device) -> Pack:
         if self._mesh.sizes.context == 1:
-            return super().pack(branches, transformer, device)
-        return pack_window(branches, transformer, device, self._mesh.context, self._mesh.sizes.context)
+            return super().pack(branches, padded, device)
+        return pack_window(branches, padded, device, self._mesh.context, self._mesh.sizes.context)
 
     def join(self, velocities: torch.Tensor) -> torch.Tensor:
         """Adding zeros changes nothing: each number comes from one process alone."""

@@ -11,7 +11,7 @@ from small_requests import make_request
 
 import cosmos_policy
 from cosmos_policy.bench.parity import relative_distance
-from cosmos_policy.engine.attention import TorchAttention
+from cosmos_policy.engine.attention import Choice, TorchAttention
 from cosmos_policy.engine.autoencoder import Autoencoder
 from cosmos_policy.engine.native import NativeEngine
 from cosmos_policy.engine.operations import PlainOperations
@@ -125,7 +125,8 @@ def test_fp8_is_further_than_bf16_but_near(native, exact):
 def test_offloaded_weights_give_the_same_answers(offload, fp8):
     if fp8 and torch.cuda.get_device_capability() < (8, 9):
         pytest.skip("needs a GPU with 8-bit floating point products")
-    same = Paths(attention=TorchAttention(), recorded_tokens=0)  # timing may choose differently from run to run
+    # timing may choose differently from run to run
+    same = Paths(attention=Choice.only(TorchAttention()), recorded_tokens=0)
     expected = NativeEngine(make_parts(CUDA, BF16), CUDA, BF16, fp8=fp8, paths=same)
     parts = make_parts(CPU, BF16)
     parts = replace(parts, vae=parts.vae.to(CUDA))
