@@ -12,12 +12,28 @@ from importlib.metadata import entry_points
 from typing import NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from cosmos_policy.errors import Failure
 
 GROUP = "cosmos_policy.commands"
 OUR_PACKAGES = ("cosmos_policy", "embodiments", "ros2_nodes", "sim_eval")
+
+
+#: Options that may stand without a value, and what they mean then.
+WITHOUT_VALUE = {"--ray": "auto"}
+
+
+class _Command(TyperCommand):
+    """A subcommand some of whose options may stand alone."""
+
+    def parse_args(self, ctx, args):
+        spelled = []
+        for word, following in zip(args, [*args[1:], "--"], strict=True):
+            spelled.append(word)
+            if word in WITHOUT_VALUE and following.startswith("--"):
+                spelled.append(WITHOUT_VALUE[word])
+        return super().parse_args(ctx, spelled)
 
 
 class _CommandsOnDemand(TyperGroup):
@@ -33,7 +49,7 @@ class _CommandsOnDemand(TyperGroup):
                 command = typer.main.get_command(target)
             else:
                 single = typer.Typer(add_completion=False)
-                single.command(name=cmd_name)(target)
+                single.command(name=cmd_name, cls=_Command)(target)
                 command = typer.main.get_command(single)
             command.name = cmd_name
             return command

@@ -27,15 +27,15 @@ from typing import Any
 import numpy as np
 
 import embodiments
+from cosmos_policy.server.backend import MakeBackend, identity_of, one_machine
 from cosmos_policy.server.continuation import Continuation, past_of
 from cosmos_policy.server.errors import Invalid, NotLoaded, NotReady, Refusal
 from cosmos_policy.server.logs import request_id
 from cosmos_policy.server.metrics import Metrics
-from cosmos_policy.server.scheduling import Computed, Scheduler, Ticket
+from cosmos_policy.server.scheduling import Computed, Ticket
 from cosmos_policy.server.scheduling.ticket import PERSON, ROBOT
 from cosmos_policy.server.sessions import Session, Sessions
 from cosmos_policy.server.settings import ServerSettings
-from cosmos_policy.server.worker.supervisor import Supervisor
 from cosmos_policy.types import (
     ActionChunk,
     ForwardDynamicsRequest,
@@ -80,13 +80,12 @@ class Timeliness:
 class Service:
     """The middle of the server. Lives on the event loop and does nothing long there."""
 
-    def __init__(self, settings: ServerSettings):
+    def __init__(self, settings: ServerSettings, make_backend: MakeBackend = one_machine):
         self.settings = settings
         self.metrics = Metrics()
         self.embodiment = embodiments.get(settings.embodiment)
-        self.sessions = Sessions(settings.seed, settings.limits.sessions, settings.limits.session_idle_s)
-        self.worker = Supervisor(settings, self.metrics)
-        self.scheduler = Scheduler(self.worker, settings.scheduling, self.metrics)
+        backend = make_backend(settings, self.metrics)
+        self.worker, self.scheduler, self.sessions = backend.worker, backend.scheduler, backend.sessions
         self.connections = 0
         """Open WebSocket connections."""
         self._closers: list[Callable[[], Awaitable[None]]] = []
@@ -145,9 +144,9 @@ class Service:
         if priority is None:
             priority = PERSON if CALLS[name].follows else ROBOT
         started = time.monotonic()
-        outcome, answer = "ok", None
+        outcome, answer, session = "ok", None, None
         try:
-            session = self._session(caller)
+            session = await self._session(caller)
             request, executed = self._complete(name, request, session, continuation)
             ticket = self._ticket(name, request, session, caller, timeliness, started, group, priority, tell)
             computed = await self.scheduler.submit(ticket)
@@ -162,6 +161,8 @@ class Service:
             outcome = "abandoned"
             raise
         finally:
+            if session is not None and caller.session_id is not None:
+                await self.sessions.keep(session)
             seconds, stages = time.monotonic() - started, {} if answer is None else answer.timing
             asyncio.get_running_loop().call_later(
                 ACCOUNT_LATER_S, self._account, name, caller.dialect, outcome, seconds, stages
@@ -191,10 +192,10 @@ class Service:
         told = {"call": call, "dialect": dialect, "outcome": outcome, "ms": round(1e3 * seconds, 2)}
         logger.info("%s %s", call, outcome, extra=told)
 
-    def _session(self, caller: Caller) -> Session:
+    async def _session(self, caller: Caller) -> Session:
         if caller.session_id is None:  # every request stands alone, and begins where a new session would
             return Sessions(self.settings.seed, 2, 1.0).get(caller.owner, "")
-        return self.sessions.get(caller.owner, caller.session_id)
+        return await self.sessions.open(caller.owner, caller.session_id)
 
     def _complete(
         self, name: str, request: Any, session: Session, continuation: Continuation | None
@@ -293,19 +294,13 @@ class Service:
         """The answer with what a receiver must know: ages, times, and what computed it."""
         answer, now = computed.answer, time.monotonic()
         age_ms = 1e3 * (now - ticket.captured_s)
-        model = self.facts["model"]
         serving = {
             "request_id": request_id.get(),
             "age_ms": round(age_ms, 3),
             "queue_ms": round(computed.queue_ms, 3),
             "compute_ms": round(computed.compute_ms, 3),
             "batch_size": computed.batch_size,
-            "engine": model["engine"],
-            "checkpoint": model["checkpoint"],
-            "revision": model["revision"],
-            "normalizer": self.facts["embodiment"]["normalizer"],
-            "statistics_sha256": self.facts["embodiment"]["statistics_sha256"],
-            "contract_sha256": self.facts["contract_sha256"],
+            **(computed.identity or identity_of(self.facts)),
             "notes": list(notes),
         }
         if isinstance(answer, ActionChunk):

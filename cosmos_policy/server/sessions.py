@@ -14,6 +14,8 @@ from cosmos_policy.types import ActionChunk
 
 #: Executed rows that a session remembers.
 MOST_EXECUTED = 1024
+#: Owners that are connections, and not API keys: their sessions end with them.
+CONNECTION = "connection-"
 
 
 @dataclass
@@ -65,6 +67,17 @@ class Sessions:
         session.used_s = now
         self._open.move_to_end(key)
         return session
+
+    async def open(self, owner: str, session_id: str) -> Session:
+        """As :meth:`get`, for one request; :meth:`keep` follows when it has been answered or refused."""
+        return self.get(owner, session_id)
+
+    async def keep(self, session: Session) -> None:
+        """The request for which `session` was opened is over. Here nothing has to be done: it lies in memory."""
+
+    async def start_over(self, owner: str, session_id: str) -> None:
+        """As :meth:`reset`."""
+        self.reset(owner, session_id)
 
     def reset(self, owner: str, session_id: str) -> None:
         """A new episode: instruction, chunk and executed rows are forgotten, and the generator starts anew."""

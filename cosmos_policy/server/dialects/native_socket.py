@@ -94,7 +94,7 @@ class NativeConversation(Conversation):
         """All answers of one message, after what they say on their way."""
         caller = heard.envelope.caller
         if heard.reset and caller.session_id is not None:
-            self._service.sessions.reset(caller.owner, caller.session_id)
+            await self._service.sessions.start_over(caller.owner, caller.session_id)
         group = new_group()
         asked = [
             self._one(heard, request, group, self._teller(heard, index, say))

@@ -115,6 +115,13 @@ class Scheduler:
         if unfinished:
             await asyncio.wait(unfinished, timeout=self._settings.drain_s)
 
+    def give_back(self, reason: Refusal) -> None:
+        """Refuse everything that waits with `reason`: it can be computed elsewhere."""
+        waiting, self._waiting = self._waiting, []
+        for ticket in waiting:
+            ticket.refuse(reason)
+        self._metrics.queue_depth.set(0)
+
     def _replace_waiting(self, ticket: Ticket) -> None:
         """The newest observation of a session is the only one worth an answer."""
         if not ticket.replaceable:

@@ -13,12 +13,14 @@ ROBOT, PERSON, JOB = 0, 1, 2
 
 @dataclass(frozen=True)
 class Computed:
-    """An answer and what it took: waiting, and the whole batch of that size in the worker."""
+    """An answer and what it took: waiting, and the whole batch of that size in the worker. identity: what computed it,
+    where that is not the server's only worker."""
 
     answer: Any
     queue_ms: float
     compute_ms: float
     batch_size: int
+    identity: Mapping[str, Any] | None = None
 
 
 @dataclass(eq=False)

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from cosmos_policy.server.backend import MakeBackend, one_machine
 from cosmos_policy.server.dialects import all_routes
 from cosmos_policy.server.errors import Invalid, NotFound, Refusal
 from cosmos_policy.server.service import Service
@@ -20,13 +21,13 @@ from cosmos_policy.server.transport import operations
 from cosmos_policy.server.transport.door import Door, error_body, error_headers
 
 
-def make_app(settings: ServerSettings) -> FastAPI:
+def make_app(settings: ServerSettings, make_backend: MakeBackend = one_machine) -> FastAPI:
     """A FastAPI application; its ``state.service`` exists while it runs (ASGI lifespan)."""
     service_of: dict[str, Service] = {}
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service = Service(settings)
+        service = Service(settings, make_backend)
         app.state.service = service_of["now"] = service
         for router in (operations.routes(service), *all_routes(service)):
             app.include_router(router)

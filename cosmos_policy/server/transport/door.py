@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cosmos_policy.server.errors import Forbidden, Refusal, TooLarge, Unauthorized
 from cosmos_policy.server.keys import Keyring
 from cosmos_policy.server.logs import request_id
+from cosmos_policy.server.sessions import CONNECTION
 from cosmos_policy.server.settings import ServerSettings
 from cosmos_policy.server.transport.request_ids import new_request_id
 
@@ -39,7 +40,7 @@ class Door:
         sent = _Sent(send, request_id.get())
         try:
             scope.setdefault("state", {})["owner"] = self._admit(scope, headers)
-            scope["state"]["connection"] = f"connection-{next(_connections)}"
+            scope["state"]["connection"] = f"{CONNECTION}{next(_connections)}"
             await self._app(scope, self._measured(scope, headers, receive), sent)
         except Refusal as refusal:
             await _refuse(scope, sent, refusal)

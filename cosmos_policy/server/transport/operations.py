@@ -62,6 +62,7 @@ def routes(service: Service) -> APIRouter:
             "running": service.scheduler.running,
             "sessions": len(service.sessions),
             "connections": service.connections,
+            **service.worker.details(),
         }
 
     @router.get("/metrics", response_class=PlainTextResponse)
@@ -84,6 +85,7 @@ def contract(service: Service) -> dict[str, Any]:
         "contract_sha256": facts["contract_sha256"],
         "sampling": facts["sampling"],
         "calls": facts["calls"],
+        **({"deployments": facts["deployments"]} if "deployments" in facts else {}),
         "missing_views": settings.missing_views,
         "scheduling": {
             "max_queue": scheduling.max_queue,

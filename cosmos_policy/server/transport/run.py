@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from types import FrameType
 
 import uvicorn
@@ -21,7 +22,7 @@ PING_S = 20.0
 CLOSING_S = 3
 
 
-class _Server(uvicorn.Server):
+class DrainingServer(uvicorn.Server):
     """uvicorn closes WebSockets the moment it is told to stop; here what runs is answered first."""
 
     _draining: asyncio.Task | None = None
@@ -33,9 +34,10 @@ class _Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     def _start_draining(self) -> None:
-        self._draining = asyncio.create_task(self._drain())
+        self._draining = asyncio.create_task(self.drain())
 
-    async def _drain(self) -> None:
+    async def drain(self) -> None:
+        """Answer what runs, refuse what waits, then close."""
         logger.info("shutting down: what runs is finished, what waits is refused")
         service = getattr(self.config.app.state, "service", None)
         if service is not None:
@@ -52,7 +54,7 @@ def serve(settings: ServerSettings) -> None:
     configure_logging()
     keep_freed_memory()
     app = make_app(settings)
-    server = _Server(_config(app, settings))
+    server = DrainingServer(uvicorn_config(app, settings))
     asyncio.run(_serve(server, settings))
     failed = app.state.service.worker.start_failed if hasattr(app.state, "service") else None
     if failed is not None and failed.done() and not failed.cancelled():
@@ -63,8 +65,8 @@ def serve(settings: ServerSettings) -> None:
         raise Failure(f"The server could not listen on {settings.host}:{settings.port}; is the port taken?")
 
 
-async def _serve(server: _Server, settings: ServerSettings) -> None:
-    serving = asyncio.create_task(_until_stopped(server))
+async def _serve(server: DrainingServer, settings: ServerSettings) -> None:
+    serving = asyncio.create_task(until_stopped(server))
     while not server.started and not serving.done():
         await asyncio.sleep(0.02)
     if server.started and server.servers:
@@ -78,14 +80,16 @@ async def _serve(server: _Server, settings: ServerSettings) -> None:
     await serving
 
 
-async def _until_stopped(server: _Server) -> None:
+async def until_stopped(server: DrainingServer, sockets: list[socket.socket] | None = None) -> None:
+    """Serve; on `sockets`, or on the one that the configuration names."""
     try:
-        await server.serve()
+        await server.serve(sockets)
     except SystemExit:  # uvicorn's way of saying that it could not start; it has logged why
         return
 
 
-def _config(app, settings: ServerSettings) -> uvicorn.Config:
+def uvicorn_config(app, settings: ServerSettings) -> uvicorn.Config:
+    """How the server listens: limits, keys, and WebSockets as robots need them."""
     limits, security = settings.limits, settings.security
     return uvicorn.Config(
         app,

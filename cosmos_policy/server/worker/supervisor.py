@@ -65,6 +65,10 @@ class Supervisor:
         """The worker's process id."""
         return None if self._process is None else self._process.pid
 
+    def details(self) -> Mapping[str, Any]:
+        """Nothing beyond what every worker tells."""
+        return {}
+
     def start(self) -> None:
         """Begin loading; returns at once."""
         self._keeper = asyncio.create_task(self._keep())
