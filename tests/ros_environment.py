@@ -29,6 +29,8 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 INTERFACES = REPOSITORY / "cosmos_policy_interfaces"
+#: Packages of messages that there are no wheels of (see the README beside them).
+UNPACKAGED = tuple(REPOSITORY / "tests" / "ros_packages" / name for name in ("tf2_msgs", "control_msgs"))
 PROFILES = REPOSITORY / "launch" / "config" / "fastdds.xml"
 WHEELS = (
     "ros-jazzy-rclpy==7.1.6",
@@ -99,14 +101,15 @@ def prepare(version: str | None = None) -> Path:
         if not (folder / "ready").exists():
             shutil.rmtree(folder, ignore_errors=True)
             _install(folder, version)
-            build_interfaces(folder, cache / f"{folder.name}-build")
+            correct_include_paths(folder)
+            for package in (INTERFACES, *UNPACKAGED):
+                build_interfaces(package, folder, cache / f"{folder.name}-build")
             (folder / "ready").touch()
     return folder / "bin" / "python"
 
 
-def build_interfaces(prefix: Path, build: Path) -> None:
-    """Build cosmos_policy_interfaces with the wheels under `prefix` and install it there."""
-    correct_include_paths(prefix)
+def build_interfaces(package: Path, prefix: Path, build: Path) -> None:
+    """Build a package of messages with the wheels under `prefix` and install it there."""
     shutil.rmtree(build, ignore_errors=True)
     settings = {
         "CMAKE_INSTALL_PREFIX": prefix,
@@ -116,7 +119,7 @@ def build_interfaces(prefix: Path, build: Path) -> None:
     }
     path = {**os.environ, "PATH": f"{prefix / 'bin'}:{os.environ['PATH']}"}
     definitions = [f"-D{name}={value}" for name, value in settings.items()]
-    _run(["cmake", "-S", INTERFACES, "-B", build, "-G", "Ninja", *definitions], path)
+    _run(["cmake", "-S", package, "-B", build, "-G", "Ninja", *definitions], path)
     _run(["cmake", "--build", build], path)
     _run(["cmake", "--install", build], path)
     shutil.rmtree(build)
@@ -168,8 +171,9 @@ def _fingerprint() -> str:
     project = (REPOSITORY / "pyproject.toml").read_text()
     for table in (r"^dependencies = \[.*?^\]", rf"^{EXTRA} = \[.*?^\]"):
         digest.update("".join(re.findall(table, project, re.MULTILINE | re.DOTALL)).encode())
-    for path in sorted(path for path in INTERFACES.rglob("*") if path.is_file()):
-        digest.update(path.relative_to(INTERFACES).as_posix().encode() + path.read_bytes())
+    for package in (INTERFACES, *UNPACKAGED):
+        for path in sorted(path for path in package.rglob("*") if path.is_file()):
+            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from circle_policy import CircleTestPolicy
 from scipy.spatial.transform import Rotation
 from simulated_world import IMAGE, SimulatedInference, droid_contract
 
 import embodiments
 from cosmos_policy.types import ActionChunk, PolicyRequest
-from embodiments.poses import to_deltas
 from embodiments.trajectory import Trajectory
 from ros2_nodes.commanding import JointTrajectoryCommand, PathCommand, PoseCommand, TwistCommand
 from ros2_nodes.contract import RobotContract, check_against
@@ -45,39 +44,6 @@ def contract(embodiment: str, streams: dict, output: dict, limits: dict, gripper
         "folder": Path(__file__).parents[1] / "commanding" / "robots",
     }
     return RobotContract.model_validate(told)
-
-
-@dataclass
-class CircleTestPolicy:
-    """Draws circles with the tool and turns it to and fro, from the observed pose on, or from what it was told."""
-
-    embodiment: str
-    quantity: str
-    speed: float = 0.2
-
-    def __call__(self, request: PolicyRequest) -> ActionChunk:
-        robot, stamp = embodiments.get(self.embodiment), request.observation.stamp
-        steps, step_s = robot.chunk_size, 1.0 / robot.fps
-        times = stamp + step_s * np.arange(steps + 1)
-        path = np.tile(np.eye(4), (steps + 1, 1, 1))
-        radius = 0.06
-        angle = self.speed / radius * times
-        path[:, :3, 3] = np.stack([radius * np.cos(angle), radius * np.sin(angle), 0.0 * angle], axis=-1)
-        path[:, :3, :3] = Rotation.from_rotvec(np.outer(0.2 * np.sin(times), [0.6, 0.0, 0.8])).as_matrix()
-        unified = np.zeros((steps, robot.action_dim))
-        block = robot.pose_blocks[0]
-        unified[:, block.columns] = to_deltas(path @ block.tool_to_model)
-        unified[:, 9:] = 1.0
-        if request.prefix is not None:
-            unified[: len(request.prefix)] = request.prefix
-        return ActionChunk(
-            model=unified.astype(np.float32),
-            unified=unified,
-            commands=robot.decode(unified, request.observation.state),
-            dt=step_s,
-            stamp=stamp,
-            valid_until=stamp + steps * step_s,
-        )
 
 
 def run(told: RobotContract, policy: CircleTestPolicy, sense, seconds: float = 4.0, latency_s: float = 0.2) -> tuple:
@@ -128,7 +94,7 @@ def pose_contract(kind: str) -> RobotContract:
 
 def test_poses_are_streamed_smoothly_and_within_limits():
     told, (sense, _) = pose_contract("pose"), feeding("cartesian_position")
-    sent, reports, loop = run(told, CircleTestPolicy("droid", "cartesian_position"), sense)
+    sent, reports, loop = run(told, CircleTestPolicy("droid"), sense)
     poses = [command for _, command in sent if isinstance(command, PoseCommand)]
     assert loop.state.value == "running" and len(poses) > 300 and all(pose.frame_id == "base" for pose in poses)
     assert not [event for report in reports for event in report.events if isinstance(event, ChunkRejected)]
@@ -147,7 +113,7 @@ def test_twists_lead_the_tool_where_the_poses_would():
     by_pose, (sense, _) = [], feeding("cartesian_position")
     for kind in ("pose", "twist"):
         sense, place = feeding("cartesian_position")
-        _, _, loop = run(pose_contract(kind), CircleTestPolicy("droid", "cartesian_position"), sense)
+        _, _, loop = run(pose_contract(kind), CircleTestPolicy("droid"), sense)
         assert loop.state.value == "running", loop.causes
         by_pose.append((place["position"], place["turn"]))
     assert np.linalg.norm(by_pose[0][0] - by_pose[1][0]) < 0.02
@@ -181,7 +147,7 @@ def test_a_chunk_of_tool_poses_moves_an_arm_that_only_takes_joints():
         loop.receive("cartesian_position", PoseSample(now.stamp_s, "base", pose[:3, 3], quaternion))
 
     first = arm.forward(here["joints"][None])[0]
-    sent, reports, loop = run(told, CircleTestPolicy("droid", "cartesian_position", speed=0.1), sense, seconds=3.0)
+    sent, reports, loop = run(told, CircleTestPolicy("droid", speed=0.1), sense, seconds=3.0)
     assert loop.state.value == "running", (loop.causes, [report.events for report in reports[-3:]])
     trajectories = [command for _, command in sent if isinstance(command, JointTrajectoryCommand)]
     assert len(trajectories) > 3 and trajectories[0].joint_names == tuple(names)
@@ -198,7 +164,7 @@ def car_contract(speed: float) -> RobotContract:
 
 def test_a_car_is_given_the_rest_of_the_path_and_an_empty_one_to_stop():
     sense, _ = feeding("camera_to_world")
-    sent, _, loop = run(car_contract(2.0), CircleTestPolicy("av", "camera_to_world"), sense, seconds=3.0)
+    sent, _, loop = run(car_contract(2.0), CircleTestPolicy("av"), sense, seconds=3.0)
     paths = [command for _, command in sent if isinstance(command, PathCommand)]
     assert loop.state.value == "running" and len(paths) >= 3 and len(paths) < 20
     for path in paths:
@@ -213,7 +179,7 @@ def test_a_car_is_given_the_rest_of_the_path_and_an_empty_one_to_stop():
 
 def test_a_path_that_is_too_fast_is_refused():
     sense, _ = feeding("camera_to_world")
-    sent, reports, _ = run(car_contract(0.1), CircleTestPolicy("av", "camera_to_world"), sense, seconds=1.0)
+    sent, reports, _ = run(car_contract(0.1), CircleTestPolicy("av"), sense, seconds=1.0)
     rejected = [event for report in reports for event in report.events if isinstance(event, ChunkRejected)]
     assert not sent and rejected[0].causes[0].reason is Reason.VELOCITY_LIMIT
 
@@ -235,7 +201,7 @@ def test_what_the_model_is_told_decodes_to_the_motion_under_way():
             asked.append(request)
             return super().__call__(request)
 
-    sent, _, _ = run(told, Remembering("droid", "cartesian_position"), sense, seconds=3.0)
+    sent, _, _ = run(told, Remembering("droid"), sense, seconds=3.0)
     times = np.array([when for when, command in sent if isinstance(command, PoseCommand)])
     positions = np.stack([command.position for _, command in sent if isinstance(command, PoseCommand)])
     later = [request for request in asked[1:] if request.observation.stamp < 1012.0]

@@ -25,14 +25,17 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
 CONTRACT = REPOSITORY / "launch" / "config" / "droid_joint.yaml"
 HOME = [0.0, -0.628, 0.0, -2.513, 0.0, 1.885, 0.0]
+TOOL_HOME = [0.5, 0.0, 0.4]
 PATIENCE_S = 20.0
 
 
-def smooth_server(moods: Path, latency_ms: float = 0.0, port: int = 0) -> BackgroundServer:
+def smooth_server(
+    moods: Path, latency_ms: float = 0.0, port: int = 0, embodiment: str = "droid_joint"
+) -> BackgroundServer:
     """A real server with the smooth test policy; use it in a ``with`` block."""
-    search = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    search = os.pathsep.join([str(HERE), str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     return BackgroundServer(
-        ["--latency-ms", str(latency_ms), "--moods", str(moods)],
+        ["--embodiment", embodiment, "--latency-ms", str(latency_ms), "--moods", str(moods)],
         command=[sys.executable, str(HERE / "smooth_policy.py"), "--port", str(port)],
         environment={**os.environ, "PYTHONPATH": search, "OMP_NUM_THREADS": "1"},
     )
@@ -152,11 +155,19 @@ def node(ros: Any, name: str = "policy_node", **parameters: Any) -> Process:
 
 
 @contextlib.contextmanager
-def rig(ros: Any, contract: RobotContract, server: str, *, robot: dict[str, Any] | None = None, **parameters: Any):
-    """(robot, node), both up; the node is not yet configured."""
+def rig(
+    ros: Any,
+    contract: RobotContract,
+    server: str,
+    *,
+    robot: dict[str, Any] | None = None,
+    file: Path = CONTRACT,
+    **parameters: Any,
+):
+    """(robot, node), both up; the node is not yet configured. file: where the contract stands."""
     with (
         Robot(ros, contract, **(robot or {})) as body,
-        node(ros, contract=str(CONTRACT), server=server, **parameters) as brain,
+        node(ros, contract=str(file), server=server, **parameters) as brain,
     ):
         try:
             yield body, brain
@@ -166,24 +177,50 @@ def rig(ros: Any, contract: RobotContract, server: str, *, robot: dict[str, Any]
 
 
 def _setup(contract: RobotContract, name: str) -> dict[str, Any]:
-    arm, limits = contract.outputs["arm"], contract.limits["arm"]
+    gripper = contract.outputs["gripper"]
     view = next(iter(contract.views.values()))
+    body = _joints(contract) if hasattr(contract.outputs["arm"], "joints") else _tool(contract)
     return {
+        **body,
         "node": name,
         "views": {view: stream.topic for view, stream in contract.views.items()},
         "size": view.size,
         "camera_hz": 15.0,
+        "arm_kind": contract.outputs["arm"].kind,
+        "arm_topic": contract.outputs["arm"].topic,
+        "gripper": {name: getattr(gripper, name) for name in ("kind", "topic", "joint", "max_effort")},
+        "instruction_topic": contract.instruction.topic,
+        "emergency_stop_topic": contract.stops.emergency_stop.topic,
+        "deadman_topic": None if contract.stops.deadman is None else contract.stops.deadman.topic,
+        "clock": False,
+    }
+
+
+def _joints(contract: RobotContract) -> dict[str, Any]:
+    limits = contract.limits["arm"]
+    return {
+        "body": "joints",
         "joint_topic": contract.streams["joint_position"].topic,
-        "joints": arm.joints,
+        "joints": contract.outputs["arm"].joints,
         "gripper_joint": contract.streams["gripper_position"].joint,
         "home": HOME,
         "lower": limits.lower,
         "upper": limits.upper,
         "velocity": limits.velocity,
-        "trajectory_topic": arm.topic,
-        "gripper_topic": contract.outputs["gripper"].topic,
-        "instruction_topic": contract.instruction.topic,
-        "emergency_stop_topic": contract.stops.emergency_stop.topic,
-        "deadman_topic": None if contract.stops.deadman is None else contract.stops.deadman.topic,
-        "clock": False,
+    }
+
+
+def _tool(contract: RobotContract) -> dict[str, Any]:
+    arm, limits = contract.outputs["arm"], contract.limits["arm"]
+    measured = contract.streams[arm.measured_by]
+    return {
+        "body": "tool",
+        "frame": arm.frame,
+        "measured_topic": measured.topic,
+        "child_frame": measured.child_frame,
+        "home": TOOL_HOME,
+        "lower": limits.workspace.lower,
+        "upper": limits.workspace.upper,
+        "velocity": limits.velocity,
+        "angular_velocity": limits.angular_velocity,
     }

@@ -1,9 +1,9 @@
-"""A test policy behind a real server: smooth joint motions, another one with every seed, that go on from a prefix.
+"""Test policies behind a real server: smooth motions that go on from a prefix.
 
-It stands in for a trained model where the motion matters and not the robot's task: each seed swings every joint with
-phases of its own, as a model that samples swings from answer to answer.
+They stand in for a trained model where the motion matters and not the robot's task. For joints each seed swings every
+joint with phases of its own, as a model that samples swings from answer to answer; tools draw circles.
 
-    python smooth_policy.py --port 0 --latency-ms 300 --moods moods.json
+    python smooth_policy.py --port 0 --embodiment droid_joint --latency-ms 300 --moods moods.json
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from circle_policy import CircleTestPolicy
 
 import embodiments
 from cosmos_policy.errors import UsageError
@@ -28,17 +29,18 @@ CENTRE = np.array([0.0, -0.628, 0.0, -2.513, 0.0, 1.885, 0.0])
 AMPLITUDE_RAD, SWING_HZ, STIFFNESS = 0.25, 0.2, 3.0
 
 
-def load(moods: str) -> WorldActionModel:
+def load(moods: str, embodiment: str) -> WorldActionModel:
     """Called in the server's worker. moods: a file that says how to behave from the next question on, as JSON; "nan",
     "short" and "far" spoil the answer, "late_s" delays it."""
-    return SmoothPolicy(Path(moods))
+    return SmoothPolicy(Path(moods), embodiment)
 
 
 class SmoothPolicy(WorldActionModel):
-    """Answers `policy` for droid_joint."""
+    """Answers `policy` for droid_joint, or for a robot that is told where its tool has to be."""
 
-    def __init__(self, moods: Path) -> None:
-        self._moods, self._robot = moods, embodiments.get("droid_joint")
+    def __init__(self, moods: Path, embodiment: str) -> None:
+        self._moods, self._robot = moods, embodiments.get(embodiment)
+        self._actions = CircleTestPolicy(embodiment).unified if self._robot.pose_blocks else self._swing
         self.info = ModelInfo("smooth test policy", "1", "sines", "cpu", "float64", SAMPLING)
 
     def sampling_for(self, embodiment: Any, sampling: Sampling | None = None) -> Sampling:
@@ -57,7 +59,7 @@ class SmoothPolicy(WorldActionModel):
         mood = json.loads(self._moods.read_text()) if self._moods.exists() else {}
         time.sleep(mood.get("late_s", 0.0))
         robot, observation, dt = self._robot, request.observation, 1.0 / self._robot.fps
-        unified = self._plan(request, dt)
+        unified = self._actions(request)
         if mood.get("nan"):
             unified[5, 2] = np.nan
         if mood.get("far"):
@@ -82,8 +84,9 @@ class SmoothPolicy(WorldActionModel):
             },
         )
 
-    def _plan(self, request: PolicyRequest, dt: float) -> np.ndarray:
+    def _swing(self, request: PolicyRequest) -> np.ndarray:
         """[32, 8]: a critically damped spring pulls the joints after swinging targets."""
+        dt = 1.0 / self._robot.fps
         told = np.empty((0, 8)) if request.prefix is None else np.asarray(request.prefix)
         position = np.asarray(request.observation.state["joint_position"], float)
         velocity = np.zeros(7)
@@ -111,11 +114,12 @@ def main() -> None:
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--embodiment", default="droid_joint")
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--moods", default="/nonexistent")
     given = parser.parse_args()
-    model = ModelSource("smooth_policy:load", {"moods": given.moods})
-    serve(ServerSettings(model, "droid_joint", port=given.port, inject_latency_ms=given.latency_ms, threads=1))
+    model = ModelSource("smooth_policy:load", {"moods": given.moods, "embodiment": given.embodiment})
+    serve(ServerSettings(model, given.embodiment, port=given.port, inject_latency_ms=given.latency_ms, threads=1))
 
 
 if __name__ == "__main__":

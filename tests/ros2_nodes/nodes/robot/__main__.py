@@ -1,7 +1,8 @@
 """``python -m robot SETUP``: runs until its standard input ends.
 
-One line of JSON in, {"do": name, ...}, one line out, {"result": ...} or {"error": ...}. SETUP: JSON, as `Body` takes
-it, and "node": the full name of the node that the operator speaks to, and "instruction_topic".
+One line of JSON in, {"do": name, ...}, one line out, {"result": ...} or {"error": ...}. SETUP: JSON, as `JointBody` or
+`ToolBody` takes it ("body": "joints" or "tool"), and "node": the full name of the node that the operator speaks to, and
+"instruction_topic".
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from std_srvs.srv import Trigger
 
 from cosmos_policy_interfaces.srv import SetInstruction
 from robot.body import Body
+from robot.joint_body import JointBody
 from robot.operator import Operator
+from robot.tool_body import ToolBody
 
 Answer = Callable[[Any], None]
 
@@ -108,7 +111,7 @@ class Desk:
         answer([_status(told) for heard_s, told in self._operator.statuses if heard_s >= self._marked_s])
 
     def listeners(self, answer: Answer) -> None:
-        answer(self._body.listeners())
+        answer(self._body.heard())
 
     def ticks(self, answer: Answer) -> None:
         """Steady time and state of every status heard."""
@@ -128,7 +131,9 @@ class Desk:
 
     def record(self, answer: Answer) -> None:
         """What came from the node since `forget`."""
-        answer({key: getattr(self._body, key) for key in ("arrivals", "violations", "motion", "published")})
+        told = {key: getattr(self._body, key) for key in ("arrivals", "violations", "motion", "published")}
+        gripper = self._body.gripper
+        answer({**told, "gripper": {"position": gripper.position, "told": gripper.told, "wrong": gripper.wrong}})
 
     def forget(self, answer: Answer) -> None:
         self._body.forget()
@@ -153,7 +158,7 @@ def _status(message: Any) -> dict[str, Any]:
 def main() -> None:
     setup = json.loads(sys.argv[1])
     rclpy.init()
-    body = Body(setup)
+    body = (JointBody if setup["body"] == "joints" else ToolBody)(setup)
     desk = Desk(body, Operator(setup["node"], setup["instruction_topic"]))
     executor = SingleThreadedExecutor()
     executor.add_node(body)
