@@ -29,9 +29,9 @@ class _Command(TyperCommand):
 
     def parse_args(self, ctx, args):
         spelled = []
-        for word, following in zip(args, [*args[1:], "--"], strict=True):
+        for place, word in enumerate(args):
             spelled.append(word)
-            if word in WITHOUT_VALUE and following.startswith("--"):
+            if word in WITHOUT_VALUE and (place + 1 == len(args) or args[place + 1].startswith("--")):
                 spelled.append(WITHOUT_VALUE[word])
         return super().parse_args(ctx, spelled)
 
