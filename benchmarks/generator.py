@@ -30,8 +30,8 @@ from cosmos_policy.types import GenerateRequest, Sampling
 
 #: published for one H200, 35 steps, guidance 6: diffusers 9.0 s and 3 s, vLLM-Omni 6.79 s and 1.52 s
 CASES = {
-    "text-to-video 320x192, 189 frames": {"size": (320, 192), "num_frames": 189},
-    "text-to-image 832x480": {"size": (832, 480), "num_frames": 1},
+    "video": ("text-to-video 320x192, 189 frames", {"size": (320, 192), "num_frames": 189}),
+    "image": ("text-to-image 832x480", {"size": (832, 480), "num_frames": 1}),
 }
 WORDS = "a mobile robot carries a blue crate through a warehouse aisle, seen from behind; take "
 
@@ -72,6 +72,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=35)
     parser.add_argument("--only", choices=["native", "diffusers"], help="default: both, in turn")
+    parser.add_argument("--case", choices=list(CASES), help="default: both")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--output", type=Path, help="a JSON file")
     arguments = parser.parse_args()
@@ -83,7 +84,7 @@ def main() -> None:
     engines = {name: kind(parts, device, dtype) for name, kind in kinds.items() if arguments.only in (None, name)}
     habits = Habits(arguments.random or "tiny", "random", Sampling(arguments.steps, 6.0, 10.0, 256))
     results = {}
-    for name, options in CASES.items():
+    for name, options in (CASES[case] for case in CASES if arguments.case in (None, case)):
         results[name] = measure(engines, habits, options, arguments.rounds)
         print(json.dumps({name: results[name]}), flush=True)
     if arguments.output is not None:

@@ -7,13 +7,15 @@ import importlib
 import logging
 from pathlib import Path
 
+from benchmarks.h200.cases import Networks
 from benchmarks.h200.journal import Journal
 
-#: section -> what it measures; each is a module of this folder with ``run(journal)``
+#: section -> what it measures; each is a module of this folder with ``run(journal, networks)``
 SECTIONS = {
-    "kernels": "one step: plain torch, our kernels, CUDA graphs, torch.compile",
+    "kernels": "one step of a large network: our kernels, torch.compile, CUDA graphs",
+    "more_kernels": "the same of a small network, plain torch, and torch.compile's longest search",
     "precision": "distance of bf16 from float32, alone and in batches, beside diffusers'",
-    "first_calls": "what the first calls with a new prompt cost",
+    "first_calls": "what warming up takes, and what the first calls with a new prompt cost",
     "table": "the calls, both engines, bf16 and fp8",
     "memory": "offloading, small networks, loading, two hundred calls",
 }
@@ -27,9 +29,10 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments.output.mkdir(parents=True, exist_ok=True)
+    networks = Networks()
     for section in arguments.sections:
         module = importlib.import_module(f"benchmarks.h200.{section}")
-        module.run(Journal(arguments.output / f"{section}.json"))
+        module.run(Journal(arguments.output / f"{section}.json"), networks)
 
 
 if __name__ == "__main__":

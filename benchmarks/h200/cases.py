@@ -8,6 +8,8 @@ from dataclasses import replace
 import torch
 
 from cosmos_policy.bench.cases import POLICY_SAMPLING, Case
+from cosmos_policy.bench.sizes import random_parts
+from cosmos_policy.engine.weights import Parts
 from cosmos_policy.types import Sampling
 
 DEVICE, DTYPE = torch.device("cuda"), torch.bfloat16
@@ -30,3 +32,22 @@ def let_go() -> None:
     """Give back the device memory of what nobody refers to."""
     gc.collect()
     torch.cuda.empty_cache()
+
+
+class Networks:
+    """Published sizes with random weights, one at a time: sections that follow each other share one."""
+
+    def __init__(self) -> None:
+        self._size: str | None = None
+        self._parts: Parts | None = None
+
+    def get(self, size: str) -> Parts:
+        if size != self._size:
+            self.drop()
+            self._size, self._parts = size, random_parts(size, DEVICE, DTYPE)
+        return self._parts
+
+    def drop(self) -> None:
+        """Let the network go, because its weights were changed or take room."""
+        self._size = self._parts = None
+        let_go()

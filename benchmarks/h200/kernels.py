@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from benchmarks.h200.cases import DEVICE, DTYPE, POLICY, SMALL_POLICY, let_go
+from benchmarks.h200.cases import DEVICE, DTYPE, POLICY, SMALL_POLICY, Networks, let_go
 from benchmarks.h200.compiled import AutotunedStream, CompiledStream
 from benchmarks.h200.journal import Journal
 from cosmos_policy.bench.cases import Case, make_request
 from cosmos_policy.bench.measure import Spread
 from cosmos_policy.bench.parity import relative_distance
-from cosmos_policy.bench.sizes import random_parts
 from cosmos_policy.engine.attention import Choice, choose_attention
 from cosmos_policy.engine.kernels import TritonOperations
 from cosmos_policy.engine.native import NativeEngine
@@ -36,9 +35,11 @@ class Variant:
 PLAIN, KERNELS = PlainOperations(), TritonOperations()
 VARIANTS = (
     Variant("our kernels", Paths(operations=KERNELS, recorded_tokens=0)),
-    Variant("our kernels, CUDA graph", Paths(operations=KERNELS, recorded_tokens=ALL_TOKENS)),
     Variant("torch.compile", Paths(operations=PLAIN, stream=CompiledStream, recorded_tokens=0)),
+    Variant("our kernels, CUDA graph", Paths(operations=KERNELS, recorded_tokens=ALL_TOKENS)),
     Variant("torch.compile, CUDA graph", Paths(operations=PLAIN, stream=CompiledStream, recorded_tokens=ALL_TOKENS)),
+)
+MORE_VARIANTS = (
     Variant("plain torch", Paths(operations=PLAIN, recorded_tokens=0)),
     Variant("plain torch, CUDA graph", Paths(operations=PLAIN, recorded_tokens=ALL_TOKENS)),
 )
@@ -49,23 +50,24 @@ AUTOTUNED = Variant(
 )
 
 
-def run(journal: Journal) -> None:
-    for size, case, variants in (
-        ("nano", POLICY, VARIANTS),
-        ("edge", SMALL_POLICY, VARIANTS),
-        ("nano", POLICY, (AUTOTUNED,)),
-    ):
-        parts = random_parts(size, DEVICE, DTYPE)
-        config = parts.transformer.config
-        attention = choose_attention(
-            DEVICE, DTYPE, config.num_attention_heads, config.num_key_value_heads, config.head_dim
-        )
-        first_rows = None
-        for variant in variants:
-            rows = _measure(journal, f"{size}, {case.name}", case, variant, attention, parts, first_rows)
-            first_rows = rows if first_rows is None else first_rows
-        del parts
-        let_go()
+def run(journal: Journal, networks: Networks) -> None:
+    _measure_all(journal, networks, "nano", POLICY, VARIANTS)
+
+
+def run_more(journal: Journal, networks: Networks) -> None:
+    """A small network, and what is slower."""
+    _measure_all(journal, networks, "edge", SMALL_POLICY, (*VARIANTS, *MORE_VARIANTS))
+    _measure_all(journal, networks, "nano", POLICY, (*MORE_VARIANTS, AUTOTUNED))
+
+
+def _measure_all(journal: Journal, networks: Networks, size: str, case: Case, variants: tuple[Variant, ...]) -> None:
+    parts = networks.get(size)
+    config = parts.transformer.config
+    attention = choose_attention(DEVICE, DTYPE, config.num_attention_heads, config.num_key_value_heads, config.head_dim)
+    first_rows = None
+    for variant in variants:
+        rows = _measure(journal, f"{size}, {case.name}", case, variant, attention, parts, first_rows)
+        first_rows = rows if first_rows is None else first_rows
 
 
 def _measure(

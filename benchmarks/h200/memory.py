@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.h200.cases import DEVICE, DTYPE, POLICY, SMALL_POLICY, let_go
+from benchmarks.h200.cases import DEVICE, DTYPE, POLICY, SMALL_POLICY, Networks, let_go
 from benchmarks.h200.journal import Journal
 from cosmos_policy.bench.cases import make_call, make_request
 from cosmos_policy.bench.measure import measure
@@ -24,16 +24,15 @@ from cosmos_policy.engine.weights import Parts, load_parts
 SMALL_CARD_BYTES = 24 << 30
 
 
-def run(journal: Journal) -> None:
-    edge = random_parts("edge", DEVICE, DTYPE)
+def run(journal: Journal, networks: Networks) -> None:
+    edge = networks.get("edge")
     _small_networks(journal, edge)
     _loading(journal, edge)
     del edge
-    let_go()
-    parts = random_parts("nano", DEVICE, DTYPE)
+    parts = networks.get("nano")
     _many_calls(journal, NativeEngine(parts, DEVICE, DTYPE), parts)
     del parts
-    let_go()
+    networks.drop()
     total = torch.cuda.get_device_properties(DEVICE).total_memory
     for offload, fp8 in (("text", False), ("text", True), ("layers", False)):
         parts = random_parts("nano", DEVICE, DTYPE)

@@ -8,11 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.h200.cases import DEVICE, DTYPE, POLICY, SMALL_INVERSE, SMALL_POLICY, let_go
+from benchmarks.h200.cases import DEVICE, DTYPE, POLICY, SMALL_INVERSE, SMALL_POLICY, Networks, let_go
 from benchmarks.h200.journal import Journal
 from cosmos_policy.bench.cases import make_request
 from cosmos_policy.bench.parity import in_float32, relative_distance
-from cosmos_policy.bench.sizes import random_parts
 from cosmos_policy.engine.attention import Choice, candidates
 from cosmos_policy.engine.native import NativeEngine
 from cosmos_policy.engine.paths import Paths
@@ -26,8 +25,8 @@ ROUNDS, BATCH = 3, 4
 ATTENTIONS = ("flash-attn-4", "cudnn")
 
 
-def run(journal: Journal) -> None:
-    parts = random_parts("nano", DEVICE, DTYPE)
+def run(journal: Journal, networks: Networks) -> None:
+    parts = networks.get("nano")
     requests = _requests(parts)
     exact = _exact(journal, parts, requests)
     reference = ReferenceEngine(parts, DEVICE, DTYPE)

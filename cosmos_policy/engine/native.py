@@ -122,6 +122,11 @@ class NativeEngine:
                 results.update(zip(places, answers, strict=True))
         return [results[place] for place in range(len(requests))]
 
+    @property
+    def recordings(self) -> int:
+        """How many steps were recorded as CUDA graphs so far."""
+        return self._graphs.recordings
+
     def warm_up(self, requests: Sequence[EngineRequest], other_prompts: bool = True) -> None:
         """Run `requests` until every kernel they need is chosen, compiled and recorded. other_prompts: likewise with
         prompts of every length up to ``WARM_TEXT_TOKENS``, where these lengths make a difference."""

@@ -108,6 +108,22 @@ def test_recorded_steps_are_the_plain_ones():
     assert Counted.calls == before  # nothing was launched one by one any more
 
 
+def test_a_new_instruction_is_replayed_and_answered_exactly():
+    plain = NativeEngine(make_parts(CUDA, torch.float32), CUDA, torch.float32, paths=Paths(recorded_tokens=0))
+    recorded = NativeEngine(
+        make_parts(CUDA, torch.float32), CUDA, torch.float32, paths=Paths(recorded_tokens=ALL_TOKENS)
+    )
+    batch = [make_request("policy", seed=1), make_request("inverse_dynamics", seed=2)]
+    recorded.warm_up(batch)
+    made = recorded.recordings
+    assert made > 0
+    for number in range(4):
+        others = [replace(one, seed=number, prompt=f"{one.prompt} {'again ' * 9 * number}") for one in batch]
+        for got, expected in zip(recorded.run(others), plain.run(others), strict=True):
+            assert relative_distance(got.rows, expected.rows) < 1e-4
+    assert recorded.recordings == made
+
+
 def test_fp8_is_further_than_bf16_but_near(native, exact):
     if torch.cuda.get_device_capability() < (8, 9):
         pytest.skip("needs a GPU with 8-bit floating point products")
@@ -175,9 +191,11 @@ def test_after_warming_up_nothing_is_compiled_any_more(monkeypatch):
         assert "native (cuda" in model.info.engine
         model.warm_up("droid", calls=("policy", "forward_dynamics"), batch_sizes=(1, 2))
         monkeypatch.setattr(triton.knobs.runtime, "jit_post_compile_hook", lambda **told: compiled.append(told))
+        recorded = model._engine.recordings
         for seed in range(3):
             example = observe(seed)
             model.policy(example, f"do it {'again ' * seed}", embodiment="droid", seed=seed)
+        assert model._engine.recordings == recorded > 0
     assert compiled == []
 
 

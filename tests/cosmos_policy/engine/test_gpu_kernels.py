@@ -103,10 +103,32 @@ def test_every_attention(name, count, kv_count):
     assert apart < 2**-7, apart
 
 
-def test_the_chosen_attention_is_one_that_works():
-    chosen = choose_attention(CUDA, torch.bfloat16, 32, 8, 128)
-    assert chosen.name in [one.name for one in candidates()]
-    assert chosen.name != "math"  # the slowest of all on every GPU with tensor cores
+@pytest.mark.parametrize("name", [one.name for one in candidates()])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_keys_that_do_not_count_are_not_seen(name, dtype):
+    attention = next(one for one in candidates() if one.name == name)
+    query, keys, values = (random(3, *shape, dtype=dtype) for shape in ((333, 16, 128), (640, 8, 128), (640, 8, 128)))
+    lengths = [571, 640, 397]
+    used = torch.tensor(lengths, dtype=torch.int32, device=CUDA)
+    try:
+        got = attention(query, keys, values, used)
+    except Exception as error:
+        if name == "math" or (name == "flash-attn-4" and dtype == torch.bfloat16):
+            raise
+        pytest.skip(f"{name} does not take masks of {dtype} on this GPU: {error}")
+    for place, length in enumerate(lengths):
+        own = (part[place : place + 1].double().cpu() for part in (query, keys[:, :length], values[:, :length]))
+        exact = TorchAttention()(*own)[0]
+        apart = (got[place].double().cpu() - exact).norm() / exact.norm()
+        assert apart < (2**-7 if dtype == torch.bfloat16 else 1e-4), (place, apart)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_chosen_attention_is_one_that_works(dtype):
+    chosen = choose_attention(CUDA, dtype, 32, 8, 128)
+    for one in (chosen.exact, chosen.padded):
+        assert one.name in [other.name for other in candidates()]
+        assert dtype == torch.float32 or one.name != "math"  # the slowest of all on every GPU with tensor cores
 
 
 @pytest.mark.parametrize("bias", [False, True])
