@@ -26,6 +26,7 @@ def load(
     tensor_parallel: int = 1,
     context_parallel: int = 1,
     guidance_parallel: int = 1,
+    guardrails: bool | None = None,
 ) -> WorldActionModel:
     """Load a checkpoint into this process.
 
@@ -45,6 +46,8 @@ def load(
     tensor_parallel, context_parallel, guidance_parallel: on how many devices of this computer (their product in all)
         the weights, the tokens, and the branches of guidance are shared; a process is started for each beyond the
         first. Under torchrun its processes are used: there, only the first one returns from here.
+    guardrails: around generations. None: where cosmos-guardrail is installed, unless a request says otherwise (and not
+        for random weights); True: always; False: never.
     Raises :class:`UsageError` for what cannot be (an unknown name lists the known ones; a folder is told what it
     lacks) and :class:`Failure` for what did not work (no network, licence not accepted).
     """
@@ -63,15 +66,17 @@ def load(
     from cosmos_policy.checkpoints import resolve_checkpoint
     from cosmos_policy.engine.choice import make_engine
     from cosmos_policy.engine.parallel.sizes import Parallel
+    from cosmos_policy.generator.guardrails import state_of
     from cosmos_policy.local_model import LocalModel
 
     parallel = Parallel(tensor_parallel, context_parallel, guidance_parallel)
     place = choose_device(device)
     precision = choose_dtype(place, dtype)
     found = resolve_checkpoint(checkpoint, revision, like)
+    guarded = state_of(guardrails, found.card.guardrails)
     options = {"fp8": fp8, "offload": offload, "parallel": parallel}
     chosen = make_engine(engine, found.folder, place, getattr(torch, precision), **options)
-    model = LocalModel(found, chosen, str(place), precision)
+    model = LocalModel(found, chosen, str(place), precision, guardrails=guarded)
     logger.info("loaded %s (%s) on %s in %s: %s", found.name, found.revision, place, precision, chosen.name)
     for note in found.card.notes:
         logger.warning(note)

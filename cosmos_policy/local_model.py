@@ -18,6 +18,7 @@ from cosmos_policy.checkpoints import Checkpoint, embodiment_for
 from cosmos_policy.checkpoints.layout import distilled_sigmas, read_index
 from cosmos_policy.engine.request import Engine, OnStep
 from cosmos_policy.errors import Failure, UsageError
+from cosmos_policy.generator.guardrails import Guardrails, State, is_guarded, load_guardrails
 from cosmos_policy.generator.jobs import Habits as GenerationHabits
 from cosmos_policy.generator.jobs import make_job
 from cosmos_policy.generator.run import run_jobs
@@ -47,9 +48,9 @@ REPORTED_LIBRARIES = ("cosmos-policy", "torch", "diffusers", "transformers", "nu
 
 
 class LocalModel(WorldActionModel):
-    """`checkpoint` on `engine`. Made by :func:`cosmos_policy.load`."""
+    """`checkpoint` on `engine`. Made by :func:`cosmos_policy.load`. guardrails: when generations are guarded."""
 
-    def __init__(self, checkpoint: Checkpoint, engine: Engine, device: str, dtype: str):
+    def __init__(self, checkpoint: Checkpoint, engine: Engine, device: str, dtype: str, guardrails: State = "missing"):
         card = checkpoint.card
         self._checkpoint, self._engine = checkpoint, engine
         self._habits = Habits(checkpoint.name, card.prompt_format, card.sampling)
@@ -57,6 +58,7 @@ class LocalModel(WorldActionModel):
         self._generation = GenerationHabits(checkpoint.name, checkpoint.revision, card.generation, sigmas)
         self._told: set[str] = set()
         self._reasoner_made: Reasoner | None = None
+        self.guardrails, self._guardrails_made = guardrails, None
         self.info = ModelInfo(
             checkpoint=checkpoint.name,
             revision=checkpoint.revision,
@@ -135,7 +137,7 @@ class LocalModel(WorldActionModel):
 
     def close(self) -> None:
         """Drop the weights."""
-        self._reasoner_made = None
+        self._reasoner_made = self._guardrails_made = None
         self._engine.close()
 
     def _run_policy(self, requests: Sequence[PolicyRequest]) -> list[ActionChunk]:
@@ -149,7 +151,20 @@ class LocalModel(WorldActionModel):
 
     def _run_generate(self, requests: Sequence[GenerateRequest], on_step: OnStep | None) -> list[Media]:
         jobs = [make_job(request, self._generation, self._engine.name) for request in requests]
-        return run_jobs(jobs, self._engine, on_step)
+        guarded = [is_guarded(self.guardrails, request.guardrails) for request in requests]
+        for request, wanted in zip(requests, guarded, strict=True):
+            if wanted:
+                self._guard().check_words(request)
+        media = run_jobs(jobs, self._engine, on_step)
+        return [
+            self._guard().check_media(each) if wanted else each for each, wanted in zip(media, guarded, strict=True)
+        ]
+
+    def _guard(self) -> Guardrails:
+        """Loaded for the first generation that is guarded."""
+        if self._guardrails_made is None:
+            self._guardrails_made = load_guardrails(self._engine.device)
+        return self._guardrails_made
 
     def _run_reason(self, requests: Sequence[ReasonRequest]) -> list[Reply]:
         return [self._sign(reply) for reply in self._reasoner().answer(requests)]

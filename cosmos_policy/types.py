@@ -273,6 +273,7 @@ class GenerateRequest:
     resolution_template, duration_template: whether the sentences about size and length that the model was trained with
         are put behind the prompt (and their opposites behind the negative one).
     max_prompt_tokens: longer prompts are refused; None takes any. None is ever cut short.
+    guardrails: whether words and frames are checked; None: as the model was loaded.
     """
 
     prompt: str
@@ -292,6 +293,7 @@ class GenerateRequest:
     resolution_template: bool = True
     duration_template: bool = True
     max_prompt_tokens: int | None = None
+    guardrails: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from diffusers import AutoencoderKLWan, Cosmos3OmniTransformer
 
 from cosmos_policy.checkpoints.tiny.parts import make_scheduler
 from cosmos_policy.checkpoints.tiny.tokenizer import make_tokenizer
 from cosmos_policy.engine.weights import Parts
+
+if TYPE_CHECKING:
+    from cosmos_policy.engine.parallel.mesh import Mesh
 
 #: spread of the random weights: that of the language models' own initialisation
 WEIGHT_STD = 0.02
@@ -58,13 +63,28 @@ AUTOENCODER = {
 }
 
 
-def random_parts(size: str, device: torch.device, dtype: torch.dtype, seed: int = 0) -> Parts:
-    """A checkpoint of a published `size` ("nano", "edge", "super") whose weights are random, on `device`."""
+def random_parts(size: str, device: torch.device, dtype: torch.dtype, seed: int = 0, mesh: Mesh | None = None) -> Parts:
+    """A checkpoint of a published `size` ("nano", "edge", "super") whose weights are random, on `device`.
+
+    mesh: those who share the weights: the same ones, of which only this process's part is kept.
+    """
     with torch.device("meta"):
         transformer = Cosmos3OmniTransformer(**TRANSFORMERS[size], **HEADS)
         vae = AutoencoderKLWan(**AUTOENCODER)
-    for network in (transformer, vae):
-        _fill(network, device, dtype, seed)
+    shapes = {name: parameter.shape for name, parameter in transformer.named_parameters()}
+    if mesh is None or mesh.sizes.tensor == 1:
+        _fill(transformer, shapes, device, dtype, seed)
+    else:
+        from cosmos_policy.engine.parallel.sharding import cut_of, cuts, shard_transformer
+
+        found = cuts(transformer.config, mesh.tensor, mesh.sizes.tensor)
+
+        def part(name: str, weight: torch.Tensor) -> torch.Tensor:
+            cut = cut_of(name, found)
+            return weight if cut is None else cut.of(weight).clone()
+
+        _fill(shard_transformer(transformer, mesh), shapes, device, dtype, seed, part)
+    _fill(vae, {name: parameter.shape for name, parameter in vae.named_parameters()}, device, dtype, seed)
     # Not stored in a checkpoint, so empty after "meta": the rotary frequencies.
     config = transformer.config
     transformer.rotary_emb = type(transformer.rotary_emb)(config.head_dim, config.rope_theta, config.rope_axes_dim).to(
@@ -74,17 +94,22 @@ def random_parts(size: str, device: torch.device, dtype: torch.dtype, seed: int 
     return Parts(transformer.eval(), vae.eval(), make_scheduler(), make_tokenizer())
 
 
+def _whole(name: str, weight: torch.Tensor) -> torch.Tensor:
+    return weight
+
+
 @torch.no_grad()
-def _fill(network: torch.nn.Module, device: torch.device, dtype: torch.dtype, seed: int) -> None:
-    for module in network.modules():
-        for name, parameter in list(module.named_parameters(recurse=False)):
-            room = torch.empty(parameter.shape, dtype=dtype, device=device)
-            module.register_parameter(name, torch.nn.Parameter(room, requires_grad=False))
+def _fill(network: torch.nn.Module, shapes, device: torch.device, dtype: torch.dtype, seed: int, keep=_whole) -> None:
+    """Random parameters, drawn one after the other. keep: what stays of each."""
     generator = torch.Generator(device).manual_seed(seed)
-    for name, parameter in network.named_parameters():
-        if "norm" in name and parameter.ndim < 5:
-            parameter.fill_(1.0)  # gains
-        elif parameter.ndim > 2:  # convolutions keep the size of what passes through
-            parameter.normal_(0, parameter[0].numel() ** -0.5, generator=generator)
+    for name, shape in shapes.items():
+        weight = torch.empty(shape, dtype=dtype, device=device)
+        if "norm" in name and weight.ndim < 5:
+            weight.fill_(1.0)  # gains
+        elif weight.ndim > 2:  # convolutions keep the size of what passes through
+            weight.normal_(0, weight[0].numel() ** -0.5, generator=generator)
         else:
-            parameter.normal_(0, WEIGHT_STD, generator=generator)
+            weight.normal_(0, WEIGHT_STD, generator=generator)
+        owner, _, key = name.rpartition(".")
+        parameter = torch.nn.Parameter(keep(name, weight), requires_grad=False)
+        network.get_submodule(owner).register_parameter(key, parameter)

@@ -42,6 +42,7 @@ class CheckpointCard(BaseModel):
     normalizers: "base" where it was trained with the base model's, which each embodiment carries; embodiment ->
         :class:`NormalizerSpec` where it brings its own; None where that is not known, and then no action is computed.
     chunk_sizes: embodiment -> actions that it was trained to predict at once, where they are not the embodiment's own.
+    guardrails: whether what it generates wants guardrails; random weights show nothing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,6 +56,7 @@ class CheckpointCard(BaseModel):
     embodiments: tuple[str, ...] | None = None
     chunk_sizes: dict[str, Annotated[int, Field(ge=4, multiple_of=4)]] = {}
     generation: Sampling = GENERATION_SAMPLING
+    guardrails: bool = True
     notes: tuple[str, ...] = ()
 
 

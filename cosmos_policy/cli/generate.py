@@ -51,6 +51,7 @@ def generate(
     flow_shift: Annotated[
         float | None, typer.Option(help="Shift of the noise levels; default: the checkpoint's.")
     ] = None,
+    guardrails: options.Guardrails = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
 ) -> None:
@@ -85,7 +86,7 @@ def generate(
         sampling=Sampling(num_inference_steps, guidance_scale, flow_shift, resolution_tier),
     )
     check_request(request)  # what is wrong is told before the weights are read
-    with cosmos_policy.load(checkpoint, device=device, dtype=dtype, like=like) as model:
+    with cosmos_policy.load(checkpoint, device=device, dtype=dtype, like=like, guardrails=guardrails) as model:
         if upsample is not None:
             request = _upsample(request, model, upsample, upsample_model)
         with StepBar("generate") as bar:

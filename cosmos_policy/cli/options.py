@@ -22,6 +22,17 @@ Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a h
 Engine = Annotated[str, typer.Option(help="native (fast, batched), or diffusers (its pipeline: the reference).")]
 Fp8 = Annotated[bool, typer.Option("--fp8", help="8-bit linear layers: faster, smaller, slightly less exact.")]
 Offload = Annotated[str | None, typer.Option(help="text or layers: weights wait in host memory, for small cards.")]
+TensorParallel = Annotated[int, typer.Option(min=1, help="GPUs that share every layer's weights.")]
+ContextParallel = Annotated[int, typer.Option(min=1, help="GPUs that share the tokens; all hold all weights.")]
+GuidanceParallel = Annotated[int, typer.Option(min=1, help="GPUs that share guidance's branches, and batches.")]
+Guardrails = Annotated[
+    bool | None,
+    typer.Option(
+        "--guardrails/--no-guardrails",
+        help="Check words and pixelate faces; default: where cosmos-guardrail is installed.",
+        show_default=False,
+    ),
+]
 Tier = Annotated[int | None, typer.Option(help="Canvas tier: 256, 480, 704, 720, 768; default: the checkpoint's.")]
 Steps = Annotated[int | None, typer.Option(help="Denoising steps; default: the checkpoint's.")]
 Guidance = Annotated[float | None, typer.Option(help="Classifier-free guidance, 1 is off; default: the checkpoint's.")]

@@ -31,6 +31,7 @@ def serve(
     tensor_parallel: options.TensorParallel = 1,
     context_parallel: options.ContextParallel = 1,
     guidance_parallel: options.GuidanceParallel = 1,
+    guardrails: options.Guardrails = None,
     warm_up_batches: Annotated[str, typer.Option(help="Numbers of requests at once to be warm for.")] = "1",
     warm_up_instruction: Annotated[
         list[str] | None, typer.Option(help="Read before the server is ready (repeatable).")
@@ -144,7 +145,7 @@ def serve(
     if replay_dataset is None:  # with --deployments nobody loads this one
         told = {"checkpoint": checkpoint, **loading, "fp8": fp8, "offload": offload}
         told |= {"tensor_parallel": tensor_parallel, "context_parallel": context_parallel}
-        told |= {"guidance_parallel": guidance_parallel}
+        told |= {"guidance_parallel": guidance_parallel, "guardrails": guardrails}
         _follow_if_not_first(told)
         model = ModelSource("cosmos_policy.server.sources.checkpoint:load", told)
     else:

@@ -249,6 +249,7 @@ READERS: dict[str, Reader] = {
     "sound": _read_flag,
     "resolution_template": _read_flag,
     "duration_template": _read_flag,
+    "guardrails": _read_flag,
     "max_prompt_tokens": lambda value, name: read_whole(value, name, 1, 2**20),
 }
 #: Fields that mean something else there.

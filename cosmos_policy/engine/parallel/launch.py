@@ -56,20 +56,26 @@ def make_group_engine(
     if rank is None:
         check_devices(device, sizes)
         return _start(folder, device, dtype, fp8, sizes)
-    world = int(os.environ["WORLD_SIZE"])
+    mesh = join_torchrun(device, sizes)
+    engine = load_engine(folder, dtype, fp8, mesh)
+    if mesh.first:
+        return GroupEngine(engine, mesh)
+    follow(engine, mesh)
+    raise SystemExit(0)
+
+
+def join_torchrun(device: torch.device, sizes: Parallel) -> Mesh:
+    """This process's place among those that torchrun started."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
     if world != sizes.processes:
         raise UsageError(
             f"torchrun started {world} processes, and {sizes.describe() or 'no parallelism'} needs {sizes.processes}; "
             "make --nproc-per-node and the parallel sizes agree."
         )
-    place = _device(device, int(os.environ.get("LOCAL_RANK", rank)))
-    distributed.init_process_group(_backend(place), timeout=EXCHANGE, device_id=place if place.type == "cuda" else None)
-    mesh = Mesh(sizes, place)
-    engine = load_engine(folder, dtype, fp8, mesh)
-    if rank == 0:
-        return GroupEngine(engine, mesh)
-    follow(engine, mesh)
-    raise SystemExit(0)
+    place = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    device_id = place if place.type == "cuda" else None
+    distributed.init_process_group(_backend(place), timeout=EXCHANGE, device_id=device_id)
+    return Mesh(sizes, place)
 
 
 def load_engine(folder: Path, dtype: torch.dtype, fp8: bool, mesh: Mesh) -> NativeEngine:

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cosmos_policy.server.errors import Invalid, NotLoaded
+from cosmos_policy.errors import UsageError
+from cosmos_policy.generator.guardrails import is_guarded
+from cosmos_policy.server.errors import Forbidden, Invalid, NotLoaded
 from cosmos_policy.server.media.references import read_reference
 from cosmos_policy.server.service import Service
 from cosmos_policy.types import Sampling
@@ -68,7 +70,20 @@ def reference(value: Any, name: str, service: Service) -> bytes | None:
     return read_reference(value, name, service.settings.security)
 
 
+def guardrails(extra: Mapping[str, Any], service: Service) -> bool | None:
+    """Whether a generation is to be guarded; None where nothing was said. Raises :class:`NotLoaded` or
+    :class:`Forbidden` where the model does not let a request choose so."""
+    if extra.get("guardrails") is None:
+        return None
+    wanted = flag(extra["guardrails"], "guardrails")
+    try:
+        is_guarded(service.facts.get("guardrails", "missing"), wanted)
+    except UsageError as error:
+        raise (NotLoaded if wanted else Forbidden)(str(error)) from None
+    return wanted
+
+
 def refuse_guardrails(extra: Mapping[str, Any]) -> None:
-    """Raise :class:`NotLoaded` where guardrails are asked for."""
+    """Raise :class:`NotLoaded` where guardrails are asked for around actions."""
     if flag(extra.get("guardrails", False), "guardrails"):
-        raise NotLoaded("guardrails are not loaded in this server; give false, or leave it out.")
+        raise NotLoaded("guardrails are for generations: the action modes have none; give false, or leave it out.")

@@ -37,6 +37,7 @@ def read_generation(form: Mapping[str, Any], extra: Mapping[str, Any], service: 
     request = common_request(
         form,
         extra,
+        service,
         fps=fps,
         num_frames=_num_frames(form, fps),
         sound=form_fields.flag(form.get("generate_sound", False), "generate_sound"),
@@ -50,9 +51,10 @@ def read_generation(form: Mapping[str, Any], extra: Mapping[str, Any], service: 
     return request
 
 
-def common_request(form: Mapping[str, Any], extra: Mapping[str, Any], **fields: Any) -> GenerateRequest:
+def common_request(
+    form: Mapping[str, Any], extra: Mapping[str, Any], service: Service, **fields: Any
+) -> GenerateRequest:
     """What pictures and videos have in common, with `fields` of their own; checked."""
-    form_fields.refuse_guardrails(extra)
     request = GenerateRequest(
         prompt=read_text(form.get("prompt", ""), "prompt"),
         negative_prompt=read_text(form.get("negative_prompt") or "", "negative_prompt"),
@@ -62,6 +64,7 @@ def common_request(form: Mapping[str, Any], extra: Mapping[str, Any], **fields: 
         resolution_template=form_fields.flag(extra.get("use_resolution_template", True), "use_resolution_template"),
         duration_template=form_fields.flag(extra.get("use_duration_template", True), "use_duration_template"),
         max_prompt_tokens=form_fields.whole(form.get("max_sequence_length"), "max_sequence_length", 1, 2**20),
+        guardrails=form_fields.guardrails(extra, service),
         **fields,
     )
     check_request(request)

@@ -91,7 +91,8 @@ def read_images(message: Mapping[str, Any], service: Service) -> ImageRequest:
     if kind not in FORMATS:
         raise Invalid(f"output_format must be one of {', '.join(FORMATS)}, not {str(kind)[:40]!r}.")
     count = form_fields.whole(message.get("n"), "n", 1, MOST_PICTURES)
-    return ImageRequest(common_request(message, extra, num_frames=1), 1 if count is None else count, FORMATS[kind])
+    request = common_request(message, extra, service, num_frames=1)
+    return ImageRequest(request, 1 if count is None else count, FORMATS[kind])
 
 
 async def _make(asked: ImageRequest, caller: Caller, service: Service) -> dict[str, Any]:

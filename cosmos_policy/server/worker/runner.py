@@ -67,6 +67,7 @@ class Runner:
             "contract_sha256": contract_hash(robot),
             "sampling": asdict(self.model.sampling_for(self.embodiment)),
             "load_s": self.load_s,
+            "guardrails": getattr(self.model, "guardrails", "missing"),
             "calls": [call.name for call in CALLS.values() if _has(self.model, call)],
         }
 

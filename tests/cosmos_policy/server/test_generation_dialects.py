@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 import warnings
+from types import SimpleNamespace
 
 import av
 import httpx
@@ -16,6 +17,8 @@ import pytest
 from PIL import Image
 
 from cosmos_policy.media import encode_media, settings_of
+from cosmos_policy.server.dialects import form_fields
+from cosmos_policy.server.errors import Refusal
 from cosmos_policy.server.media.clips import decode_clip, encode_mp4
 from cosmos_policy.server.media.images import encode_png
 from cosmos_policy.server.settings import Limits
@@ -147,7 +150,7 @@ REFUSED_VIDEOS = {
     "one frame": ({"num_frames": "1"}, 400, "/v1/images/generations"),
     "two lengths": ({"num_frames": "9", "seconds": "2"}, 400, "expected one of them"),
     "no prompt": ({"prompt": " "}, 400, "prompt is empty"),
-    "guardrails": ({"extra_params": '{"guardrails": true}'}, 501, "guardrails are not loaded"),
+    "guardrails": ({"extra_params": '{"guardrails": true}', "num_frames": "5"}, 502, "cannot be had"),
     "an action's field": ({"extra_params": '{"domain_name": "av"}'}, 400, "no field 'domain_name'"),
     "a control": ({"extra_params": '{"controls": {"smell": "data:,"}}'}, 400, "controls.smell"),
     "a file": ({"extra_params": '{"controls": {"edge": "file:///etc/passwd"}}'}, 403, "reads none"),
@@ -163,6 +166,29 @@ def test_a_video_that_cannot_be_made_is_told_why(tiny_server, name):
     answer = httpx.post(f"{tiny_server.http}/v1/videos/sync", data=form, timeout=60, trust_env=False)
     assert answer.status_code == status, answer.text
     assert sentence in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("state", "asked", "outcome"),
+    [
+        ("usual", True, True),
+        ("usual", False, False),
+        ("usual", None, None),
+        ("on_request", "true", True),
+        ("always", False, (403, "cannot be switched off")),
+        ("never", True, (501, "was started without them")),
+        ("missing", True, (501, "no cosmos-guardrail installed")),
+        ("never", False, False),
+    ],
+)
+def test_a_request_chooses_its_guardrails_where_the_operator_lets_it(state, asked, outcome):
+    service = SimpleNamespace(facts={"guardrails": state})
+    if not isinstance(outcome, tuple):
+        assert form_fields.guardrails({"guardrails": asked}, service) is outcome
+        return
+    with pytest.raises(Refusal, match=outcome[1]) as refused:
+        form_fields.guardrails({"guardrails": asked}, service)
+    assert refused.value.status == outcome[0]
 
 
 @pytest.mark.parametrize(
