@@ -22,6 +22,7 @@ from cosmos_policy.types import (
     Rollout,
     Sampling,
 )
+from cosmos_policy.wire.contract import describe_embodiment
 from embodiments import Embodiment
 
 #: told after each denoising step: (steps done, steps in all)
@@ -94,6 +95,13 @@ class WorldActionModel(ABC):
         embodiment: a name, the path of a robot file, or an Embodiment. A model that was not trained takes it as it is.
         """
         return embodiments.get(embodiment) if isinstance(embodiment, str) else embodiment
+
+    def contract_for(self, embodiment: Any) -> Mapping[str, Any]:
+        """What both sides must agree on before a robot moves, under "embodiment" (:mod:`cosmos_policy.wire.contract`).
+
+        A model that serves one robot tells that one's, whoever asks.
+        """
+        return {"embodiment": describe_embodiment(self.embodiment_for(embodiment))}
 
     def generate(self, prompt: Any, *, on_step: OnStep | None = None, **options: Any):
         """A picture, or a video with or without sound, from words and perhaps from pictures.

@@ -2,6 +2,6 @@
 
 from cosmos_policy.client.broker import ActionChunkBroker
 from cosmos_policy.client.connection import ServerRefusal, ServerUnreachable
-from cosmos_policy.client.remote_model import RemoteModel, connect
+from cosmos_policy.client.remote_model import RemoteModel, connect, is_address
 
-__all__ = ["ActionChunkBroker", "RemoteModel", "ServerRefusal", "ServerUnreachable", "connect"]
+__all__ = ["ActionChunkBroker", "RemoteModel", "ServerRefusal", "ServerUnreachable", "connect", "is_address"]

@@ -72,7 +72,7 @@ class Connection:
 
     def get(self, path: str) -> Mapping[str, Any]:
         """A JSON document of the server. Tries again while nobody listens or the model is loading, within `open_s`."""
-        for pause, last in self._tries():
+        for pause, last in tries(self._patience):
             try:
                 answer = httpx.get(
                     f"{self._web}{path}",
@@ -160,7 +160,7 @@ class Connection:
     def _open(self) -> ClientConnection:
         if self._socket is not None:
             return self._socket
-        for pause, last in self._tries():
+        for pause, last in tries(self._patience):
             try:
                 socket = self._opened.enter_context(
                     open_socket(
@@ -195,21 +195,22 @@ class Connection:
             return socket
         raise AssertionError("there is always a last try")
 
-    def _tries(self):
-        """(pause in seconds, whether it is the last) for each try that fits into `open_s`."""
-        until, pause = time.monotonic() + self._patience.open_s, self._patience.first_pause_s
-        while True:
-            last = time.monotonic() + pause >= until
-            yield pause, last
-            if last:
-                return
-            pause = min(2 * pause, self._patience.longest_pause_s)
-
     def _unreachable(self, error: Exception) -> ServerUnreachable:
         return ServerUnreachable(
             f"No server answers at {self.address} ({type(error).__name__} for {self._patience.open_s:g} s): is it "
             "running, and are host and port right? Start one with `cosmos-policy serve`."
         )
+
+
+def tries(patience: Patience) -> Iterator[tuple[float, bool]]:
+    """(pause in seconds, whether it is the last) for each try that fits into `patience.open_s`."""
+    until, pause = time.monotonic() + patience.open_s, patience.first_pause_s
+    while True:
+        last = time.monotonic() + pause >= until
+        yield pause, last
+        if last:
+            return
+        pause = min(2 * pause, patience.longest_pause_s)
 
 
 def _send(socket: ClientConnection, pieces: Sequence[memoryview]) -> None:

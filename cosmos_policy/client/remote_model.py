@@ -13,6 +13,8 @@ from typing import Any
 import embodiments
 from cosmos_policy.client.connection import Connection, Patience, as_error
 from cosmos_policy.client.conversations import with_local_files
+from cosmos_policy.client.other_engines import SCHEMES, open_engine, scheme_of
+from cosmos_policy.client.other_engines.options import EngineOptions
 from cosmos_policy.errors import UsageError
 from cosmos_policy.types import (
     ActionChunk,
@@ -44,23 +46,43 @@ def connect(
     timeout_s: float = 60.0,
     connect_timeout_s: float = 10.0,
     certificate_file: str | None = None,
-) -> RemoteModel:
+    like: str | None = None,
+) -> WorldActionModel:
     """Connect to a server; the model that comes back is called like one from :func:`cosmos_policy.load`.
 
-    url: "ws://host:port" ("wss", "http" and "https" too). api_key: where the server wants one.
+    url: "ws://host:port" ("wss", "http" and "https" too), or another engine: "vllm-omni+http://host:port" for actions,
+        pictures and words, "vllm+http://host:port" for words (both with https too). api_key: where the server wants
+        one.
     embodiment: name or object; where it is given, its contract with the server is checked now, else at its first call.
     deadline_ms: from the capture of an observation, milliseconds within which its answer is of use: what cannot make it
         is refused and not computed. None takes the server's setting.
     timeout_s: for one answer. connect_timeout_s: for a connection, tries with growing pauses included.
     certificate_file: the authority to trust for wss, where it is not a public one.
+    like: for another engine, whose server does not say how its checkpoint was trained: the known checkpoint whose
+        prompt, sampling and normalisers it has, where its name does not tell.
     Raises ``ServerUnreachable`` where nobody answers, and :class:`UsageError` in one sentence where the two sides
     do not agree.
     """
-    connection = Connection(url, api_key, Patience(connect_timeout_s, timeout_s), certificate_file)
+    patience = Patience(connect_timeout_s, timeout_s)
+    if (named := scheme_of(url)) is not None:
+        engine, address = named
+        if engine not in SCHEMES:
+            known = ", ".join(f"{name}+http" for name in SCHEMES)
+            raise UsageError(f"{url!r} names an engine that is not known here; expected ws, wss, http, https, {known}.")
+        options = EngineOptions(address, api_key, patience, deadline_ms, certificate_file, embodiment, like)
+        return open_engine(engine, options)
+    if like is not None:
+        raise UsageError("like is for other engines: a cosmos-policy server knows its checkpoint. Leave it out.")
+    connection = Connection(url, api_key, patience, certificate_file)
     model = RemoteModel(connection, deadline_ms)
     if embodiment is not None:
         model.check(embodiment)
     return model
+
+
+def is_address(name: str) -> bool:
+    """Whether `name` is a server's for :func:`connect`, and not a checkpoint's for :func:`cosmos_policy.load`."""
+    return "://" in name
 
 
 class RemoteModel(WorldActionModel):
@@ -103,6 +125,10 @@ class RemoteModel(WorldActionModel):
             if isinstance(embodiment, str):
                 self._agreed[embodiment] = known
         return known
+
+    def contract_for(self, embodiment: Any) -> Mapping[str, Any]:
+        """The contract, whoever asks: the server serves one robot."""
+        return self.contract
 
     def embodiment_for(self, embodiment: Any) -> Embodiment:
         """The embodiment, with the chunk size of the checkpoint that the server holds; both sides must agree on it."""

@@ -14,13 +14,7 @@ from transformers.video_utils import VideoMetadata
 from cosmos_policy.errors import UsageError
 from cosmos_policy.reasoner.clips import Clip
 from cosmos_policy.reasoner.conversation import Turn
-from cosmos_policy.reasoner.transcript import CLOSING, OPENING
-
-#: said after the question where thoughts are wanted; the checkpoints were trained to write them between these marks
-THINK_FIRST = (
-    f"Reason about it first, in this form:\n\n{OPENING}\nwhat you see and conclude, step by step\n{CLOSING}\n\n"
-    f"Then give the final answer, straight after {CLOSING}."
-)
+from cosmos_policy.reasoner.thoughts import OPENING, THINK_FIRST
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,10 +19,11 @@ from cosmos_policy.reasoner.borrowing import borrow_weights
 from cosmos_policy.reasoner.choosing import first_tokens, weigh
 from cosmos_policy.reasoner.clips import VIDEO_FPS, Looking
 from cosmos_policy.reasoner.conversation import Reader, Turn, read_conversation
+from cosmos_policy.reasoner.defaults import sampling_for
 from cosmos_policy.reasoner.network import load_network
 from cosmos_policy.reasoner.prompt import Prompt, Prompter, load_processor
 from cosmos_policy.reasoner.rows import Rows, room_for, rows_that_fit
-from cosmos_policy.reasoner.sampling import Drawing, draw, sampling_for
+from cosmos_policy.reasoner.sampling import Drawing, draw
 from cosmos_policy.reasoner.sources import read_source
 from cosmos_policy.reasoner.transcript import Transcript
 from cosmos_policy.types import ReasonRequest, Reply, ReplyDelta

@@ -11,16 +11,8 @@ from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogit
 
 from cosmos_policy.types import ReasonSampling
 
-#: reasoner_prompt_guide.md of NVIDIA/cosmos: without reasoning, and with
-PLAIN = ReasonSampling(0.7, 0.8, 20, 1.0, 1.5, 0.0)
-REASONING = ReasonSampling(0.6, 0.95, 20, 1.0, 0.0, 0.0)
 #: more than top_k tokens are looked at, as several may share the last place's probability
 SPARE = 64
-
-
-def sampling_for(reasoning: bool, sampling: ReasonSampling) -> ReasonSampling:
-    """`sampling` with every None filled by the documented default."""
-    return sampling.over(REASONING if reasoning else PLAIN)
 
 
 @dataclass(eq=False)

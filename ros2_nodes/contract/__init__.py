@@ -1,6 +1,6 @@
 """What one robot sends and takes, as a YAML file: streams in, commands out, limits, and how chunks are executed."""
 
-from ros2_nodes.contract.agreement import check_against
+from ros2_nodes.contract.agreement import check_against, embodiment_of
 from ros2_nodes.contract.limits import GripperLimits, JointLimits, PoseLimits
 from ros2_nodes.contract.outputs import Gripper, JointOutput, Kinematics, Output, PathOutput, PoseOutput
 from ros2_nodes.contract.reading import load_contract
@@ -30,5 +30,6 @@ __all__ = [
     "Stream",
     "ViewStream",
     "check_against",
+    "embodiment_of",
     "load_contract",
 ]

@@ -33,14 +33,12 @@ def check_against(
     info: what the server says at /info (its key "embodiment" is compared); None where the model is in this process.
     Raises :class:`UsageError` in one sentence that names the first thing that differs.
     """
-    name = contract.embodiment
-    robot_file = name.endswith((".yaml", ".yml"))
-    embodiment = embodiments.get(contract.folder / name if robot_file else name)
+    embodiment = embodiment_of(contract)
     told = describe_embodiment(embodiment)
     if info is not None:
         if "embodiment" not in info:
             raise UsageError(f"{where} does not say at /info which embodiment it serves: is it a cosmos-policy server?")
-        require_agreement(told, info["embodiment"], where, own_normalizer=robot_file)
+        require_agreement(told, info["embodiment"], where, own_normalizer=_in_a_file(contract))
         # How long a chunk is, is the checkpoint's to say.
         embodiment = replace(embodiment, chunk_size=info["embodiment"]["chunk_size"])
     _check_views(contract, told)
@@ -50,6 +48,15 @@ def check_against(
         _check_output(output_name, output, commands, told["name"])
     _check_horizon(contract, embodiment)
     return embodiment
+
+
+def embodiment_of(contract: RobotContract) -> Embodiment:
+    """The embodiment that the contract names, as it is shipped or as its robot file says."""
+    return embodiments.get(contract.folder / contract.embodiment if _in_a_file(contract) else contract.embodiment)
+
+
+def _in_a_file(contract: RobotContract) -> bool:
+    return contract.embodiment.endswith((".yaml", ".yml"))
 
 
 def _check_views(contract: RobotContract, told: Mapping[str, Any]) -> None:

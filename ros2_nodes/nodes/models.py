@@ -9,10 +9,9 @@ from typing import Any
 
 from cosmos_policy.client import ServerUnreachable, connect
 from cosmos_policy.types import ActionChunk, PolicyRequest
-from cosmos_policy.wire.contract import describe_embodiment
 from cosmos_policy.world_action_model import WorldActionModel
 from embodiments import Embodiment
-from ros2_nodes.contract import RobotContract, check_against
+from ros2_nodes.contract import RobotContract, check_against, embodiment_of
 from ros2_nodes.nodes.policy_settings import PolicySettings
 
 #: How long a connection to a server that was there is tried anew before the question counts as failed.
@@ -75,7 +74,8 @@ class RemotePolicy(PolicySource):
             connect_timeout_s=connect_timeout_s,
         )
         try:
-            embodiment = check_against(self._contract, model.contract, self._settings.server)
+            told = model.contract_for(embodiment_of(self._contract))
+            embodiment = check_against(self._contract, told, self._settings.server)
         except Exception:
             model.close()
             raise
@@ -92,8 +92,7 @@ class LocalPolicy(PolicySource):
 
         embodiment = check_against(contract)
         self._model = load(settings.checkpoint, device=settings.device)
-        spoken = {"embodiment": describe_embodiment(self._model.embodiment_for(embodiment))}
-        self.embodiment = check_against(contract, spoken, settings.checkpoint)
+        self.embodiment = check_against(contract, self._model.contract_for(embodiment), settings.checkpoint)
 
     def _answer(self, request: PolicyRequest) -> ActionChunk:
         return self._model.policy(request)

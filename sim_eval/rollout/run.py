@@ -97,7 +97,7 @@ def _task(settings: RolloutSettings, world: World, model: WorldActionModel) -> T
 
 def _open_model(settings: RolloutSettings) -> WorldActionModel:
     if settings.server is not None:
-        return cosmos_policy.connect(settings.server, embodiment=settings.embodiment)
+        return cosmos_policy.connect(settings.server, embodiment=settings.embodiment, like=settings.like)
     how = {name: getattr(settings, name) for name in ("device", "dtype", "revision", "like")}
     return cosmos_policy.load(settings.checkpoint, **how)
 

@@ -11,6 +11,7 @@ from gymnasium import spaces
 
 import cosmos_policy
 import embodiments
+from cosmos_policy.client import is_address
 from cosmos_policy.errors import UsageError
 from cosmos_policy.types import Sampling
 from cosmos_policy.world_action_model import WorldActionModel
@@ -23,7 +24,6 @@ from sim_eval.world_model.starts import GeneratedStart, GivenStart, Place, Recor
 from sim_eval.world_model.step import Timing
 from sim_eval.world_model.world import ImaginedWorld, Rules, observe
 
-REMOTE = ("ws://", "wss://", "http://", "https://")
 FRAMES_PER_LATENT = 4
 #: Said of a world that has not moved.
 STILL = Verdict()
@@ -179,7 +179,7 @@ def _open_model(settings: WorldModelSettings) -> WorldActionModel:
                 f"model_options ({', '.join(options)}) cannot be given beside a model that is loaded already."
             )
         return checkpoint
-    if checkpoint.startswith(REMOTE):
+    if is_address(checkpoint):
         return cosmos_policy.connect(checkpoint, **options)
     return cosmos_policy.load(checkpoint, **options)
 

@@ -10,13 +10,13 @@ import torch
 from lerobot.policies.pretrained import PreTrainedPolicy
 
 import cosmos_policy
+from cosmos_policy.client import is_address
 from cosmos_policy.errors import UsageError
 from cosmos_policy.types import ActionChunk, Observation, PolicyRequest, Sampling
 from cosmos_policy.world_action_model import WorldActionModel
 from lerobot_policy_cosmos3.configuration_cosmos3 import Cosmos3Config
 from lerobot_policy_cosmos3.features import FeatureMap
 
-REMOTE = ("ws://", "wss://", "http://", "https://")
 TASK = "task"
 
 
@@ -101,8 +101,8 @@ class Cosmos3Policy(PreTrainedPolicy):
 
 
 def _open(config: Cosmos3Config) -> WorldActionModel:
-    if config.checkpoint.startswith(REMOTE):
-        return cosmos_policy.connect(config.checkpoint)
+    if is_address(config.checkpoint):
+        return cosmos_policy.connect(config.checkpoint, like=config.like)
     return cosmos_policy.load(
         config.checkpoint, device=config.device, dtype=config.dtype, revision=config.revision, like=config.like
     )

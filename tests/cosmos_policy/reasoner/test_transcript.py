@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosmos_policy.checkpoints.tiny.tokenizer import make_tokenizer
-from cosmos_policy.reasoner.transcript import Thoughts, Transcript
+from cosmos_policy.reasoner.thoughts import Thoughts
+from cosmos_policy.reasoner.transcript import Transcript
 
 TOKENIZER = make_tokenizer()
 
