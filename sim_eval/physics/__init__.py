@@ -38,7 +38,8 @@ def open_environment(
         randomization: what the seed decides, and how widely.
 
     Raises:
-        UsageError: an unknown task or robot, a negative seed, an image size or supersampling below 1.
+        UsageError: an unknown task or robot, a task for another number of arms, a negative seed, an image size or
+            supersampling below 1.
         Failure: robosuite or its OpenGL library is missing.
     """
     from cosmos_policy.errors import UsageError
@@ -52,6 +53,12 @@ def open_environment(
     if seed < 0:
         raise UsageError(f"seed {seed} is negative: a seed is 0 or more")
     chosen_task, chosen_robot = tasks.get(task), robots.get(robot)  # robots.get imports robosuite, with MUJOCO_GL set
+    if chosen_task.arms != len(chosen_robot.arms):
+        fitting = [name for name in tasks.NAMES if tasks.get(name).arms == len(chosen_robot.arms)]
+        raise UsageError(
+            f"the task {task!r} takes {chosen_task.arms} arm(s), and the robot {robot!r} has {len(chosen_robot.arms)}; "
+            f"its tasks are {', '.join(fitting)}"
+        )
 
     from sim_eval.physics.environment import PhysicsEnvironment
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from cosmos_policy.errors import Failure
-from sim_eval.physics.environment import PhysicsEnvironment, RobotCommand, RobotState
+from sim_eval.physics.environment import PhysicsEnvironment
 from sim_eval.physics.expert import ScriptedExpert
+from sim_eval.physics.robot_io import ArmsCommand, ArmsState, RobotCommand, RobotState
 
-Frame = tuple[RobotState, dict[str, np.ndarray], RobotCommand]
+Frame = tuple[RobotState | ArmsState, dict[str, np.ndarray], RobotCommand | ArmsCommand]
 """What was measured, what was seen, and what was then commanded."""
 
 

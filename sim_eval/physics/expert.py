@@ -3,9 +3,11 @@
 import numpy as np
 
 from cosmos_policy.errors import Failure
-from sim_eval.physics.environment import PhysicsEnvironment, RobotCommand
+from sim_eval.physics.arm import Arm
+from sim_eval.physics.environment import PhysicsEnvironment
 from sim_eval.physics.kinematics import pose_error
 from sim_eval.physics.motion import FlangeMotion
+from sim_eval.physics.robot_io import ArmsCommand, RobotCommand
 from sim_eval.physics.tasks.base import Phase
 
 _ROTATION_TOLERANCE_RAD = 0.05
@@ -16,17 +18,18 @@ _CHANCE_STREAM = 4
 class ScriptedExpert:
     """Plays a task's phases in a scene, watching it as it goes.
 
-    A phase ends once the flange has come to the phase's goal and has stayed for the dwell time.
+    A phase ends once every arm's flange has come to the phase's goal and all have stayed for the dwell time.
 
     Args:
         environment: the scene; the expert reads the true object poses from it.
     """
 
     def __init__(self, environment: PhysicsEnvironment) -> None:
-        state = environment.state()
         self._environment = environment
-        self._motion = FlangeMotion(state.flange_pose, environment.control_period_s)
-        self._joint_command = state.joint_positions
+        states = {name: arm.state() for name, arm in environment.arms.items()}
+        period_s = environment.control_period_s
+        self._motions = {name: FlangeMotion(state.flange_pose, period_s) for name, state in states.items()}
+        self._joint_commands = {name: state.joint_positions for name, state in states.items()}
         self._chance = np.random.default_rng([environment.seed, _CHANCE_STREAM])
         self._enter(0)
 
@@ -36,41 +39,52 @@ class ScriptedExpert:
         phases = self._environment.task.phases
         return phases[self._index] if self._index < len(phases) else None
 
-    def act(self) -> RobotCommand:
+    def act(self) -> RobotCommand | ArmsCommand:
         """The command for the next control step; once all phases are done, the last one goes on.
 
         Raises:
-            Failure: a phase takes longer than its time limit, or its goal is out of the arm's reach.
+            Failure: a phase takes longer than its time limit, or its goal is out of an arm's reach.
         """
         phase = self.phase
         if phase is None:
-            return RobotCommand(self._joint_command.copy(), self._environment.task.phases[-1].gripper_position)
+            return self._command(self._environment.task.phases[-1].gripper_position)
         self._elapsed_s += self._environment.control_period_s
         if self._elapsed_s > phase.time_limit_s:
             raise Failure(
                 f"the expert for {self._environment.task.name!r} did not end its phase {phase.name!r} in "
                 f"{phase.time_limit_s:g} s"
             )
-        goal = phase.goal(self._environment, self._start).copy()
-        goal[:2, 3] += self._missed_by
-        flange = self._motion.step(goal, phase.limits)
-        self._joint_command = self._environment.kinematics.joint_positions(flange, self._joint_command)
-        if self._arrived(goal, phase):
+        arrived = [self._lead(arm, phase) for arm in self._environment.arms.values()]
+        if all(arrived):
             self._dwelt_s += self._environment.control_period_s
             if self._dwelt_s > phase.dwell_s:
                 self._enter(self._index + 1)
-        return RobotCommand(self._joint_command.copy(), phase.gripper_position)
+        return self._command(phase.gripper_position)
 
-    def _arrived(self, goal: np.ndarray, phase: Phase) -> bool:
-        error = pose_error(self._environment.state().flange_pose, goal)
+    def _lead(self, arm: Arm, phase: Phase) -> bool:
+        """One arm a step further; whether it has arrived."""
+        goal = phase.goal(arm, self._starts[arm.name]).copy()
+        goal[:2, 3] += self._missed_by[arm.name]
+        flange = self._motions[arm.name].step(goal, phase.limits)
+        self._joint_commands[arm.name] = arm.kinematics.joint_positions(flange, self._joint_commands[arm.name])
+        error = pose_error(arm.state().flange_pose, goal)
         near = np.linalg.norm(error[:3]) < phase.position_tolerance_m
         return bool(near and np.linalg.norm(error[3:]) < _ROTATION_TOLERANCE_RAD)
 
+    def _command(self, gripper_position: float) -> RobotCommand | ArmsCommand:
+        return self._environment.command(
+            {name: RobotCommand(joints.copy(), gripper_position) for name, joints in self._joint_commands.items()}
+        )
+
     def _enter(self, index: int) -> None:
         self._index = index
-        self._start = self._motion.pose.copy()
+        self._starts = {name: motion.pose.copy() for name, motion in self._motions.items()}
         self._elapsed_s = self._dwelt_s = 0.0
         may_miss = self.phase is not None and self.phase.is_approach
         scatter = self._environment.randomization.approach_m if may_miss else 0.0
+        self._missed_by = {name: self._chance_offset(scatter) for name in self._motions}
+
+    def _chance_offset(self, radius: float) -> np.ndarray:
+        """Anywhere in a circle, ``[2]``."""
         angle = self._chance.uniform(-np.pi, np.pi)
-        self._missed_by = scatter * np.sqrt(self._chance.random()) * np.array([np.cos(angle), np.sin(angle)])
+        return radius * np.sqrt(self._chance.random()) * np.array([np.cos(angle), np.sin(angle)])

@@ -36,10 +36,10 @@ def above(name: str, height_m: float) -> Goal:
     """
 
     def goal(environment, start: np.ndarray) -> np.ndarray:
-        box, ahead = environment.object_pose(name), _heading(environment)
+        box, ahead = environment.object_pose(name), heading(environment)
         turn = np.arctan2(box[1, 0], box[0, 0]) - ahead
         turn -= np.round(turn / (np.pi / 2)) * np.pi / 2
-        return _grip_at(environment, box[:3, 3] + [0.0, 0.0, height_m], ahead + turn)
+        return grip_at(environment, box[:3, 3] + [0.0, 0.0, height_m], ahead + turn)
 
     return goal
 
@@ -49,7 +49,7 @@ def over(name: str, height_m: float) -> Goal:
 
     def goal(environment, start: np.ndarray) -> np.ndarray:
         centre = environment.object_pose(name)[:3, 3]
-        return _grip_at(environment, centre + np.array([0.0, 0.0, height_m]), _heading(environment))
+        return grip_at(environment, centre + np.array([0.0, 0.0, height_m]), heading(environment))
 
     return goal
 
@@ -86,7 +86,7 @@ def rise(height_m: float) -> Goal:
     return goal
 
 
-def _grip_at(environment, point: np.ndarray, yaw: float) -> np.ndarray:
+def grip_at(environment, point: np.ndarray, yaw: float) -> np.ndarray:
     """The flange pose, looking down, that has ``point`` (base frame, m) between the fingertips."""
     pose = np.eye(4)
     pose[:3, :3] = Rotation.from_euler("z", yaw).as_matrix() @ np.diag([1.0, -1.0, -1.0])
@@ -94,7 +94,7 @@ def _grip_at(environment, point: np.ndarray, yaw: float) -> np.ndarray:
     return pose
 
 
-def _heading(environment) -> float:
+def heading(environment) -> float:
     """Angle (rad) about the base's z of the flange's x axis in the rest posture."""
     kinematics = environment.kinematics
     ahead = kinematics.flange_pose(kinematics.rest)[:3, 0]

@@ -37,6 +37,7 @@ class RobosuiteEnvironment(gymnasium.Env):
         task: one of ``sim_eval.physics.tasks.NAMES``.
         embodiment: a name, or an :class:`embodiments.Embodiment` (with a normaliser of its own, say).
         robot: one of ``sim_eval.physics.robots.NAMES``; left out, the one that speaks the embodiment.
+        commands: "cartesian" (flange poses) or "joint" (joint positions); left out, what the embodiment commands.
         image_size: width and height of each view, pixels. supersampling: see ``open_environment``.
         randomization: a :class:`Randomization`, or a mapping with its fields; left out, every scene looks the same.
         time_limit_s: left out, the task's own.
@@ -55,6 +56,7 @@ class RobosuiteEnvironment(gymnasium.Env):
         embodiment: str | embodiments.Embodiment = "droid_joint",
         robot: str | None = None,
         *,
+        commands: str | None = None,
         image_size: tuple[int, int] = (256, 256),
         supersampling: int = 1,
         randomization: Randomization | Mapping[str, float] | None = None,
@@ -78,7 +80,7 @@ class RobosuiteEnvironment(gymnasium.Env):
         }
         self._environment: PhysicsEnvironment | None = None
         self._open(0)  # the spaces are the robot's own
-        self.commands = command_space(self.embodiment, self.physics.kinematics.joint_ranges)
+        self.commands = command_space(self.embodiment, self.physics, commands)
         self.action_space = self.commands.space
         self.observation_space = self._observation_space()
 

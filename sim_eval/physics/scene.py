@@ -17,7 +17,6 @@ from sim_eval.physics.robots.base import RobotSetup
 from sim_eval.physics.tasks.base import Task
 
 ROBOT_PREFIX = "robot0_"
-GRIPPER_PREFIX = "gripper0_right_"
 _TABLE_TEXTURE = "light-wood.png"
 """In place of robosuite's plain white table, on which a picture shows no motion of the camera."""
 _LONGEST_TIMESTEP_S = 0.002
@@ -29,7 +28,8 @@ def build_scene(
 ) -> RobotEnv:
     """The robosuite environment of a task with a robot in it, reset and ready to step.
 
-    Its action is ``[joints + 1]``: absolute joint positions (rad), then the wanted gripper position (0 open, 1 closed).
+    Its action is ``[joints + 1]`` for each arm, in robosuite's order: absolute joint positions (rad), then the wanted
+    gripper position (0 open, 1 closed).
 
     Raises:
         Failure: no OpenGL context can be made.
@@ -39,9 +39,9 @@ def build_scene(
         f"Dressed{task.environment}", (_DressedScene, base), {"robot_cameras": robot.cameras, "image_size": image_size}
     )
     options = dict(
-        robots=robot.robosuite_robot,
-        gripper_types=robot.robosuite_gripper,
-        controller_configs=_joint_position_controller(robot),
+        robots=[robot.robosuite_robot] * len(robot.arms),
+        gripper_types=[robot.robosuite_gripper] * len(robot.arms),
+        controller_configs=[_joint_position_controller(robot) for _ in robot.arms],
         control_freq=robot.control_rate_hz,
         has_renderer=False,
         has_offscreen_renderer=True,

@@ -9,7 +9,6 @@ import datasets
 from lerobot.configs.video import RGBEncoderConfig
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-import embodiments
 from cosmos_policy.errors import UsageError
 from sim_eval.physics import dataset_features
 from sim_eval.physics.demonstration import Frame
@@ -39,13 +38,14 @@ class EpisodeRecorder:
                 raise UsageError(f"{folder} is not empty: name a new folder for the dataset")
             folder.rmdir()  # LeRobot makes the folder itself and refuses one that is there
         robot = environment.robot
-        self._layout = embodiments.get(robot.embodiments[0]).dataset_layouts[0]
+        self._layout = dataset_features.recorded_layout(robot)
+        joint_names = {name: arm.joint_names for name, arm in environment.arms.items()}
         self._dataset = LeRobotDataset.create(
             repo_id=f"cosmos-policy/{folder.name}",
             root=folder,
             fps=robot.control_rate_hz,
             robot_type=robot.dataset_robot_type,
-            features=dataset_features.features(self._layout, environment.joint_names, environment.image_size),
+            features=dataset_features.features(self._layout, joint_names, environment.image_size),
             rgb_encoder=RGBEncoderConfig(
                 vcodec="h264",
                 g=round(_KEY_PICTURE_INTERVAL_S * robot.control_rate_hz),

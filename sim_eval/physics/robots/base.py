@@ -1,13 +1,14 @@
 """What a simulated robot must state so that a scene can hold it and a recording can describe it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sim_eval.physics.cameras import Camera
 
 
 @dataclass(frozen=True)
 class RobotSetup:
-    """A one-armed robot in robosuite, with the cameras of its real counterpart."""
+    """A robot of one or several equal arms in robosuite, with the cameras of its real counterpart."""
 
     name: str
     embodiments: tuple[str, ...]
@@ -28,3 +29,7 @@ class RobotSetup:
     """Gain of the joint position controller, 1/s^2: acceleration per radian of error; damping is critical."""
     control_rate_hz: int
     cameras: tuple[Camera, ...]
+    arms: Mapping[str, int] = field(default_factory=lambda: {"": 0})
+    """Name of each arm, and the number that robosuite gives it; the only arm has no name."""
+    recorded_commands: Mapping[str, str] = field(default_factory=dict)
+    """Commands that recordings hold beside those that the embodiment's layout names, and where they stand in it."""

@@ -11,10 +11,12 @@ import numpy as np
 if TYPE_CHECKING:
     from robosuite.environments.robot_env import RobotEnv
 
+    from sim_eval.physics.arm import Arm
     from sim_eval.physics.environment import PhysicsEnvironment
 
-Goal = Callable[["PhysicsEnvironment", np.ndarray], np.ndarray]
-"""Flange pose ``[4, 4]`` (m, base frame) to go to, from the scene as it is now and the pose at the phase's start."""
+Goal = Callable[["Arm", np.ndarray], np.ndarray]
+"""Flange pose ``[4, 4]`` (m, the arm's base frame) to go to, from the scene as the arm sees it now and the pose at the
+phase's start. Each arm of a robot is asked."""
 
 
 @dataclass(frozen=True)
@@ -65,3 +67,5 @@ class Task:
     """Whether the task is done at this moment; robosuite's own criterion for the environment if left out."""
     adjust_scene: Callable[[RobotEnv, float], None] | None = None
     """Called with the built scene and ``Randomization.placement`` before objects are placed: what no option sets."""
+    arms: int = 1
+    """Arms that it takes."""
