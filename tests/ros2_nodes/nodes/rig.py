@@ -26,7 +26,7 @@ REPOSITORY = HERE.parents[2]
 CONTRACT = REPOSITORY / "launch" / "config" / "droid_joint.yaml"
 HOME = [0.0, -0.628, 0.0, -2.513, 0.0, 1.885, 0.0]
 TOOL_HOME = [0.5, 0.0, 0.4]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def smooth_server(
@@ -207,6 +207,8 @@ def _joints(contract: RobotContract) -> dict[str, Any]:
         "lower": limits.lower,
         "upper": limits.upper,
         "velocity": limits.velocity,
+        "acceleration": limits.acceleration,
+        "jerk": limits.jerk,
     }
 
 

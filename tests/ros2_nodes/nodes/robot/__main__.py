@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import rclpy
@@ -26,7 +27,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from cosmos_policy_interfaces.srv import SetInstruction
-from robot.body import Body
+from robot.body import MEASURED_HZ, Body
 from robot.joint_body import JointBody
 from robot.operator import Operator
 from robot.tool_body import ToolBody
@@ -93,6 +94,11 @@ class Desk:
         self._body.faults[name] = value
         answer(None)
 
+    def mark(self, answer: Answer) -> None:
+        """Mark the moment."""
+        self._marked_s = time.monotonic()
+        answer(None)
+
     def heal(self, answer: Answer) -> None:
         self._body.faults.clear()
         answer(None)
@@ -109,6 +115,20 @@ class Desk:
     def since_mark(self, answer: Answer) -> None:
         """The states told since the last fault, one for every tick, with their reasons."""
         answer([_status(told) for heard_s, told in self._operator.statuses if heard_s >= self._marked_s])
+
+    def reaction(self, answer: Answer) -> None:
+        """What was told since the mark, with seconds since then; the longest time between two ticks, and by how much
+        the robot's own timer was late at most, both since a second before."""
+        heard = [(when, told) for when, told in self._operator.statuses if when >= self._marked_s - 1.0]
+        ticks = [when for when, _ in heard] + [time.monotonic()]
+        moments = [when for when, _, _ in self._body.motion if when >= self._marked_s - 1.0] + [time.monotonic()]
+        answer(
+            {
+                "statuses": [(when - self._marked_s, _status(told)) for when, told in heard if when >= self._marked_s],
+                "longest_tick_s": max((b - a for a, b in pairwise(ticks)), default=0.0),
+                "robot_late_s": max((b - a for a, b in pairwise(moments)), default=0.0) - 1.0 / MEASURED_HZ,
+            }
+        )
 
     def listeners(self, answer: Answer) -> None:
         answer(self._body.heard())

@@ -21,7 +21,8 @@ _LATEST_S = 0.05
 
 
 class JointBody(Body):
-    """setup, beside `Body`'s: joint_topic, joints, gripper_joint, home, lower, upper, velocity, arm_kind, arm_topic."""
+    """setup, beside `Body`'s: joint_topic, joints, gripper_joint, home, lower, upper, velocity, acceleration,
+    jerk, arm_kind, arm_topic."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
         self.controller = TrajectoryController(setup["joints"], np.array(setup["home"]))
@@ -93,6 +94,13 @@ class JointBody(Body):
             return
         for row, speed in zip(positions, velocities, strict=True):
             self._judge(row, speed, "told")
+        if len(times) > 2:
+            # Between two points neither can be smaller than the largest that is needed to get from one to the next.
+            acceleration = np.diff(velocities, axis=0) / np.diff(times)[:, None]
+            jerk = np.diff(acceleration, axis=0) / np.diff(times)[1:, None]
+            for name, values in (("acceleration", acceleration), ("jerk", jerk)):
+                largest = np.abs(values).max(axis=0)
+                self.judge(f"told more than the {name} limit", largest > 1.01 * np.array(self.setup[name]), largest)
 
     def _take(self, message: Float64MultiArray) -> None:
         """Be there now: who streams positions streams them smoothly."""
