@@ -42,6 +42,35 @@ GuidanceInterval = Annotated[
 ]
 GuidanceSteps = Annotated[int | None, typer.Option(help="Guide only the first so many steps; default: all.")]
 
+CLUSTER = "Cluster"
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[ADDRESS]",
+        help="Spread over a Ray cluster: its head's host:port; auto or nothing: the one that runs here, or else a new "
+        "one of this machine; local: a new one.",
+        rich_help_panel=CLUSTER,
+    ),
+]
+RayWorkers = Annotated[
+    int | None, typer.Option("--workers", help="Default: one for each GPU there.", rich_help_panel=CLUSTER)
+]
+GpusPerWorker = Annotated[
+    float | None, typer.Option(help="As Ray counts them; default: 1 where there are GPUs.", rich_help_panel=CLUSTER)
+]
+CpusPerWorker = Annotated[float, typer.Option(help="As Ray counts them.", rich_help_panel=CLUSTER)]
+
+
+def spread(ray: str | None, workers: int | None, gpus: float | None, cpus: float) -> Any:
+    """How these options spread work; None: not at all."""
+    from cosmos_policy.cluster.spreading import Spread
+
+    if ray is None:
+        if workers is not None or gpus is not None:
+            raise UsageError("--workers and --gpus-per-worker need --ray.")
+        return None
+    return Spread(ray, workers, gpus, cpus)
+
 
 def sampling(
     tier: int | None,

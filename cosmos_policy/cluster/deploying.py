@@ -55,7 +55,7 @@ def model_application(settings: ClusterSettings, deployment: Deployment, robot: 
         )
     else:
         options["num_replicas"] = scale_.minimum
-    return serve.deployment(ModelReplica).options(**options).bind(deployment.name, server, robot)
+    return serve.deployment(ModelReplica).options(**options).bind(deployment.name, server, robot, not deployment.gpus)
 
 
 def ingress_application(settings: ClusterSettings) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -27,6 +28,8 @@ from cosmos_policy.wire.contract import require_agreement
 PROMPTS_TOLD = 128
 #: The queue's own limit is the ingress's business: it refuses before it sends.
 UNLIMITED = 1_000_000
+#: Of niceness: a model on the processor takes all of it, and a refusal has to leave in time.
+YIELDING = 10
 #: Around the sentence that says why a replica cannot start: Serve hands on a whole traceback.
 MARK = "::cosmos-policy::"
 
@@ -38,9 +41,12 @@ class _GivenBack(WorkerLost):
 class ModelReplica:
     """A deployment's class for Ray Serve. `settings`: with this deployment's model; of the port nothing is used."""
 
-    async def __init__(self, name: str, settings: ServerSettings, robot: Mapping[str, Any] | None):
-        """robot: the embodiment, as ``/info`` shows it, that this one has to agree with; None: the first one here."""
+    async def __init__(self, name: str, settings: ServerSettings, robot: Mapping[str, Any] | None, yielding: bool):
+        """robot: the embodiment, as ``/info`` shows it, that this one has to agree with; None: the first one here.
+        yielding: to processes that talk with clients, where the model computes on their processors."""
         keep_freed_memory()
+        if yielding:
+            os.nice(YIELDING)
         self._name, self._replica = name, _own_name()
         metrics = Metrics()
         scheduling = replace(settings.scheduling, max_queue=UNLIMITED, deadline_ms=None)

@@ -67,6 +67,10 @@ def replay(
             "line; may be repeated."
         ),
     ] = None,
+    ray: options.Ray = None,
+    workers: options.RayWorkers = None,
+    gpus_per_worker: options.GpusPerWorker = None,
+    cpus_per_worker: options.CpusPerWorker = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
 ) -> None:
     """Replay recorded episodes with a checkpoint and write a report that one can look at.
@@ -107,7 +111,8 @@ def replay(
         device=device,
         dtype=dtype,
     )
-    outcome = run_and_tell(settings, batch_size=batch_size, compare=compare, rerun=rerun)
+    spread = options.spread(ray, workers, gpus_per_worker, cpus_per_worker)
+    outcome = run_and_tell(settings, batch_size=batch_size, spread=spread, compare=compare, rerun=rerun)
     compared = outcome.comparison
     if as_json:
         import json

@@ -49,6 +49,10 @@ def rollout(
     like: options.Like = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
+    ray: options.Ray = None,
+    workers: options.RayWorkers = None,
+    gpus_per_worker: options.GpusPerWorker = None,
+    cpus_per_worker: options.CpusPerWorker = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
 ) -> None:
     """Let a checkpoint act in simulation, chunk by chunk, and count how often it does the task.
@@ -91,7 +95,11 @@ def rollout(
         dtype=dtype,
     )
     try:
-        outcome = run(settings, say=lambda sentence: print(f"Warning: {sentence}", file=sys.stderr, flush=True))
+        outcome = run(
+            settings,
+            spread=options.spread(ray, workers, gpus_per_worker, cpus_per_worker),
+            say=lambda sentence: print(f"Warning: {sentence}", file=sys.stderr, flush=True),
+        )
     except KeyboardInterrupt:
         raise Failure(f"Interrupted; what was done is in {output}, and the same command goes on from there.") from None
     if as_json:

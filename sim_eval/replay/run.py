@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import importlib.metadata
-import threading
-import time
-from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import cosmos_policy
+from cosmos_policy.cluster.spreading import Spread
 from cosmos_policy.errors import UsageError
-from cosmos_policy.types import Sampling
 from cosmos_policy.world_action_model import WorldActionModel
 from sim_eval.progress import Progress
-from sim_eval.replay.batches import batches, read_ahead
+from sim_eval.replay.asking import WINDOWS_PER_BATCH, Scenes, ask_windows
 from sim_eval.replay.calls import CALLS
-from sim_eval.replay.calls.base import Scene
-from sim_eval.replay.plan import Window
 from sim_eval.replay.prepare import Preparation, describe_dataset, describe_embodiment, prepare
 from sim_eval.replay.settings import ReplaySettings, fingerprint
+from sim_eval.replay.spread import open_spread
 from sim_eval.reports.replay_page import write_report
 from sim_eval.reports.rerun_export import write_rerun
 from sim_eval.results.comparison import compare_and_write, require_same_questions
@@ -29,10 +26,6 @@ from sim_eval.results.summary import summarise
 
 SUMMARY_FILE = "summary.json"
 FORMAT = 1
-#: Episodes whose states and actions are kept in memory; batches run over episodes.
-SCENES_KEPT = 64
-#: Windows of a batch whose frames are kept: this one's, and those of the one that is read meanwhile.
-WINDOWS_PER_BATCH = 2
 REPORTED_LIBRARIES = ("av", "scikit-image", "plotly")
 
 
@@ -51,6 +44,7 @@ def replay(
     settings: ReplaySettings,
     *,
     batch_size: int = 1,
+    spread: Spread | None = None,
     compare: Path | None = None,
     rerun: Path | None = None,
     quiet: bool = False,
@@ -58,7 +52,8 @@ def replay(
 ) -> Outcome:
     """Replay a dataset with a checkpoint; picks up an interrupted run of the same settings in ``settings.output``.
 
-    batch_size: windows, of any episodes, per call of the model. compare: the folder of another finished replay of the
+    batch_size: windows, of any episodes (with `spread`: of one), per call of the model. spread: episodes go to workers
+        on a Ray cluster; None: all is done here. compare: the folder of another finished replay of the
         same windows. rerun: a file to write a Rerun recording of the replay to. say: called with one sentence at a time
         about what a user should hear.
     Raises ``UsageError`` before the model is loaded where the dataset does not fit, ``Failure`` where a file breaks.
@@ -71,8 +66,7 @@ def replay(
     preparation = prepare(settings, windows_kept=WINDOWS_PER_BATCH * batch_size)
     for warning in preparation.warnings:
         say(warning)
-    how = {name: getattr(settings, name) for name in ("device", "dtype", "revision", "like")}
-    with cosmos_policy.load(settings.checkpoint, **how) as model:
+    with _open_model(settings, batch_size, spread) as model:
         run = describe_run(settings, preparation, model)
         if compare is not None:
             require_same_questions(run, compare)
@@ -88,8 +82,13 @@ def replay(
 
 
 def finish(folder: Path, run: dict[str, Any], embodiment: Any, compare: Path | None = None) -> Outcome:
-    """Summary and report from what lies in `folder`; nothing is computed by a model."""
-    records = list(ResultStore(folder).records())
+    """Summary and report from what lies in `folder`; nothing is computed by a model. The order in which results came
+    does not show."""
+    places = {tuple(window[:3]): place for place, window in enumerate(run["windows"])}
+    records = sorted(
+        ResultStore(folder).records(),
+        key=lambda record: places.get((record["call"], record["episode"], record["start"]), len(places)),
+    )
     summary = summarise(run, records, embodiment)
     write_json(folder / SUMMARY_FILE, summary)
     comparison = None if compare is None else compare_and_write(folder, compare)
@@ -140,74 +139,31 @@ def _identifying(settings: ReplaySettings) -> list[str]:
 def _ask_all(
     settings: ReplaySettings,
     preparation: Preparation,
-    model: WorldActionModel,
+    model: Any,
     store: ResultStore,
     batch_size: int,
     quiet: bool,
 ) -> None:
     done = {(record["call"], record["episode"], record["start"]) for record in store.records()}
     open_windows = [window for window in preparation.windows if window.key not in done]
-    scenes = _Scenes(
-        preparation, model.sampling_for(preparation.embodiment, settings.sampling), store, settings.samples
-    )
-
-    def read(batch: Sequence[Window]) -> tuple[list[Any], float]:
-        """The requests of a batch, and the milliseconds that each took to read."""
-        started = time.perf_counter()
-        requests = [CALLS[window.call].request(scenes.scene(window.episode), window) for window in batch]
-        return requests, 1e3 * (time.perf_counter() - started) / len(batch)
-
+    sampling = model.sampling_for(preparation.embodiment, settings.sampling)
+    scenes = Scenes(preparation, sampling, store, settings.samples)
+    if hasattr(model, "ask_windows"):  # spread over a cluster
+        records = model.ask_windows(scenes, open_windows, store.folder)
+    else:
+        records = ask_windows(scenes, open_windows, model, batch_size)
     with Progress("replay", "windows", len(preparation.windows), len(done), quiet) as progress:
-        for batch, (requests, read_ms) in read_ahead(batches(open_windows, batch_size), read):
-            for record in _ask_batch(scenes, batch, requests, read_ms, model):
-                store.append(record)
-                progress.advance(f"episode {record['episode']}, {CALLS[batch[0].call].title.lower()}")
+        for record in records:
+            store.append(record)
+            progress.advance(f"episode {record['episode']}, {CALLS[record['call']].title.lower()}")
 
 
-class _Scenes:
-    """The scenes of the episodes that are being asked about; the last few are kept. Two threads may ask."""
-
-    def __init__(self, preparation: Preparation, sampling: Sampling, store: ResultStore, samples: int) -> None:
-        self._preparation, self._sampling, self._store, self._samples = preparation, sampling, store, samples
-        self._kept: dict[int, Scene] = {}
-        self._making = threading.Lock()
-
-    def scene(self, episode: int) -> Scene:
-        with self._making:
-            if episode not in self._kept:
-                while len(self._kept) >= SCENES_KEPT:  # the oldest goes
-                    del self._kept[next(iter(self._kept))]
-                preparation = self._preparation
-                scene = Scene(
-                    preparation.embodiment,
-                    preparation.recording,
-                    preparation.recording.episode(episode),
-                    preparation.instructions[episode],
-                    self._sampling,
-                    self._store.folder,
-                    self._samples,
-                )
-                self._store.keep_episode(episode, scene.episode.actions, scene.episode.trajectory.state_at(0))
-                self._kept[episode] = scene
-            return self._kept[episode]
-
-
-def _ask_batch(
-    scenes: _Scenes, batch: Sequence[Window], requests: Sequence[Any], read_ms: float, model: WorldActionModel
-) -> Iterator[dict[str, Any]]:
-    """The result records of windows of one call."""
-    call = CALLS[batch[0].call]
-    answers = call.ask(model, requests)
-    for window, request, answer in zip(batch, requests, answers, strict=True):
-        yield {
-            "call": window.call,
-            "episode": window.episode,
-            "start": window.start,
-            "horizon": window.horizon,
-            "seed": window.seed,
-            **call.measure(scenes.scene(window.episode), window, request, answer),
-            "timing_ms": {"read": read_ms, **{stage: float(value) for stage, value in answer.timing.items()}},
-        }
+def _open_model(settings: ReplaySettings, batch_size: int, spread: Spread | None) -> AbstractContextManager[Any]:
+    """The model here, or the workers' as far as a run has to know it."""
+    if spread is not None:
+        return open_spread(settings, batch_size, spread)
+    how = {name: getattr(settings, name) for name in ("device", "dtype", "revision", "like")}
+    return cosmos_policy.load(settings.checkpoint, **how)
 
 
 def _versions() -> dict[str, str]:

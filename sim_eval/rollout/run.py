@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cosmos_policy
+from cosmos_policy.cluster.spreading import Spread
 from cosmos_policy.media import write_video
 from cosmos_policy.world_action_model import WorldActionModel
 from sim_eval.progress import Progress
@@ -16,8 +17,10 @@ from sim_eval.results.store import ResultStore, write_json
 from sim_eval.rollout.apart import play_apart
 from sim_eval.rollout.episode import Task, play
 from sim_eval.rollout.execution import Timing
+from sim_eval.rollout.opening import open_model
 from sim_eval.rollout.report import write_report
 from sim_eval.rollout.settings import RolloutSettings
+from sim_eval.rollout.spread import open_spread
 from sim_eval.rollout.summary import summarise
 from sim_eval.rollout.world import World
 from sim_eval.rollout.worlds import open_world
@@ -34,15 +37,22 @@ class Outcome:
     report: Path
 
 
-def rollout(settings: RolloutSettings, *, quiet: bool = False, say: Callable[[str], None] | None = None) -> Outcome:
+def rollout(
+    settings: RolloutSettings,
+    *,
+    spread: Spread | None = None,
+    quiet: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> Outcome:
     """Play the episodes that are not done yet, and write the report of all.
 
+    spread: episodes go to workers on a Ray cluster; None: all is played here.
     say: called with one sentence at a time about what a user should hear.
     Raises ``UsageError`` where the settings do not fit each other, ``Failure`` where something breaks.
     """
     store = ResultStore(settings.output)
     store.check_fresh_or_own()
-    with open_world(settings) as world, _open_model(settings) as model:
+    with open_world(settings) as world, _open(settings, spread) as model:
         task = _task(settings, world, model)
         run = describe_run(settings, task, model)
         store.begin(run)
@@ -95,11 +105,9 @@ def _task(settings: RolloutSettings, world: World, model: WorldActionModel) -> T
     return Task(instruction, chunk_size, sampling, timing, settings.seed)
 
 
-def _open_model(settings: RolloutSettings) -> WorldActionModel:
-    if settings.server is not None:
-        return cosmos_policy.connect(settings.server, embodiment=settings.embodiment, like=settings.like)
-    how = {name: getattr(settings, name) for name in ("device", "dtype", "revision", "like")}
-    return cosmos_policy.load(settings.checkpoint, **how)
+def _open(settings: RolloutSettings, spread: Spread | None) -> AbstractContextManager[Any]:
+    """The model here, or the workers' as far as a run has to know it."""
+    return open_model(settings) if spread is None else open_spread(settings, spread)
 
 
 def _play_all(
@@ -107,7 +115,9 @@ def _play_all(
 ) -> None:
     done = {record["episode"]: record["success"] for record in store.records()}
     todo = [number for number in range(settings.episodes) if number not in done]
-    if settings.environments > 1:
+    if hasattr(model, "play"):  # spread over a cluster
+        played = model.play(task, todo, settings.environments)
+    elif settings.environments > 1:
         world.close()  # the workers have their own
         played = play_apart(settings, task, model, todo)
     else:
