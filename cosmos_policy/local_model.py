@@ -17,7 +17,7 @@ from cosmos_policy.calls.job import Habits, find_embodiment
 from cosmos_policy.checkpoints import Checkpoint, embodiment_for
 from cosmos_policy.checkpoints.layout import distilled_sigmas, read_index
 from cosmos_policy.engine.request import Engine, OnStep
-from cosmos_policy.errors import Failure, UsageError
+from cosmos_policy.errors import Cancelled, Failure, UsageError
 from cosmos_policy.generator.guardrails import Guardrails, State, is_guarded, load_guardrails
 from cosmos_policy.generator.jobs import Habits as GenerationHabits
 from cosmos_policy.generator.jobs import make_job
@@ -135,6 +135,28 @@ class LocalModel(WorldActionModel):
             tell({"text": said.text, "reasoning": said.reasoning} if said.text or said.reasoning else {})
         raise Failure("The reasoner ended without a reply.")
 
+    def follow_reason_together(
+        self,
+        requests: Sequence[ReasonRequest],
+        tell: Callable[[int, dict[str, str]], None],
+        answer: Callable[[int, Reply | Exception], None],
+    ) -> None:
+        """As :meth:`follow_reason`, several at once: each tells, and is answered, by its number. What `tell` raises
+        stops that one alone, and is its answer."""
+        stopped: set[int] = set()
+        for number, said in self._reasoner().follow(requests, read_inline, stopped):
+            if isinstance(said, Reply):
+                answer(number, self._sign(said))
+            elif isinstance(said, UsageError):
+                answer(number, said)
+            elif number not in stopped:
+                words = {"text": said.text, "reasoning": said.reasoning} if said.text or said.reasoning else {}
+                try:
+                    tell(number, words)
+                except Cancelled as error:
+                    stopped.add(number)
+                    answer(number, error)
+
     def close(self) -> None:
         """Drop the weights."""
         self._reasoner_made = self._guardrails_made = None
@@ -179,6 +201,11 @@ class LocalModel(WorldActionModel):
 
     def _reasoner(self) -> Reasoner:
         """Built at the first question: who never asks one needs no memory for the vision encoder."""
+        if not getattr(self._engine, "whole_language", True):
+            raise UsageError(
+                "With tensor parallelism no process holds the whole language weights, and the reasoner needs them: ask "
+                "a model that is loaded without tensor_parallel (context and guidance parallelism leave them whole)."
+            )
         if self._reasoner_made is None:
             from cosmos_policy.reasoner.reasoner import load_reasoner
 

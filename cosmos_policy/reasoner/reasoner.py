@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,8 @@ class Reasoner:
 
     def answer(self, requests: Sequence[ReasonRequest], read: Reader = read_source) -> list[Reply]:
         """Replies, in order; each is the one that its request gets alone. read: what messages may point to."""
-        replies = {number: said for number, said in self._events(requests, read) if isinstance(said, Reply)}
+        events = self._events(self._read_all(requests, read))
+        replies = {number: said for number, said in events if isinstance(said, Reply)}
         return [replies[number] for number in range(len(requests))]
 
     def stream(self, request: ReasonRequest, read: Reader = read_source) -> Iterator[ReplyDelta | Reply]:
@@ -84,12 +85,30 @@ class Reasoner:
 
         There is a delta for every token, also for one that adds nothing yet: whoever follows can stop at each.
         """
-        for _, said in self._events([request], read):
+        for _, said in self._events(self._read_all([request], read)):
             yield said
 
-    def _events(self, requests: Sequence[ReasonRequest], read: Reader) -> Iterator[tuple[int, ReplyDelta | Reply]]:
-        """(request's number, what was said). All are read before one is answered: a wrong request costs nothing."""
-        waiting = deque(self._read(number, request, read) for number, request in enumerate(requests))
+    def follow(
+        self, requests: Sequence[ReasonRequest], read: Reader, stopped: Set[int]
+    ) -> Iterator[tuple[int, ReplyDelta | Reply | UsageError]]:
+        """Several at once: (request's number, what was said), for each as in :meth:`stream`; a wrong request's only
+        event is its error. stopped: the numbers of those that nobody waits for any more; it may grow on the way."""
+        waiting: deque[_Answer] = deque()
+        for number, request in enumerate(requests):
+            try:
+                waiting.append(self._read(number, request, read))
+            except UsageError as error:
+                yield number, error
+        yield from self._events(waiting, stopped)
+
+    def _read_all(self, requests: Sequence[ReasonRequest], read: Reader) -> deque[_Answer]:
+        """All are read before one is answered: a wrong request costs nothing."""
+        return deque(self._read(number, request, read) for number, request in enumerate(requests))
+
+    def _events(
+        self, waiting: deque[_Answer], stopped: Set[int] = frozenset()
+    ) -> Iterator[tuple[int, ReplyDelta | Reply]]:
+        """(request's number, what was said)."""
         free = list(range(self._count_rows(waiting)))[::-1]
         longest = max((len(answer.prompt.ids) for answer in waiting), default=0)
         rows: Rows | None = None
@@ -99,17 +118,22 @@ class Reasoner:
         while waiting or active:
             while waiting and free:
                 answer = waiting.popleft()
+                if answer.number in stopped:
+                    continue
                 cache, logits = self._read_prompt(answer)
                 if answer.choices:
                     yield answer.number, self._chosen(answer, logits[0])
                     continue
                 yield from self._note(answer, draw(logits, [answer.drawing]).item())
-                if answer.ended is None:
+                if answer.ended is None and answer.number not in stopped:
                     row = free.pop()
                     active[row] = answer
                     if rows is None:
                         rows = Rows(len(free) + len(active), room_for(longest + 1), cache)
                     rows.take(row, cache)
+            for row in [row for row, answer in active.items() if answer.number in stopped]:
+                del active[row]
+                free.append(row)
             if not active:
                 continue
             rows, logits = self._step(rows, active, graphs)

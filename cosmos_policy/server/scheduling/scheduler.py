@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from cosmos_policy.server.errors import ModelFailed, NotReady, Overloaded, Refusal, Stale, Superseded
@@ -33,19 +34,23 @@ class Worker(Protocol):
         self,
         call: str,
         requests: Sequence[Any],
-        tell: Callable[[Mapping[str, Any]], None] | None,
+        tell: Callable[[int, Any], None] | None,
         between: Callable[[Compute], Awaitable[None]] | None,
     ) -> list[Any]:
         """An answer or an exception for each request. A raised :class:`Refusal` means that the whole batch failed.
 
-        between: awaited where the call has paused, with what computes something else meanwhile.
+        tell: takes which request, and what it says on its way (a map), or its answer before the others'. between:
+        awaited where the call has paused, with what computes something else meanwhile.
         """
 
     def pause(self) -> None:
         """Let a call that follows make room at its next step."""
 
-    def cancel(self) -> None:
-        """Stop what is being computed where that is possible; its answer is an exception then."""
+    def cancel(self, part: int = 0) -> None:
+        """Stop this request of what is being computed where that is possible; its answer is an exception then."""
+
+    def follows_together(self, call: str) -> bool:
+        """Whether several requests of a call that follows may be computed at once."""
 
 
 class Scheduler:
@@ -169,13 +174,9 @@ class Scheduler:
                 continue
             if not chosen:
                 chosen.append(ticket)
-                if ticket.tell is not None:
+                if ticket.tell is not None and not self._worker.follows_together(ticket.call):
                     break
-            elif (
-                ticket.tell is None
-                and len(chosen) < self._settings.max_batch
-                and (ticket.call, ticket.shape) == _kind(chosen[0])
-            ):
+            elif len(chosen) < self._settings.max_batch and _go_together(ticket, chosen[0]):
                 larger = [*chosen, ticket]
                 if not any(self._late(member, now, len(larger)) for member in larger):
                     chosen = larger
@@ -191,7 +192,8 @@ class Scheduler:
         call = batch[0].call
         try:
             requests = [ticket.request for ticket in batch]
-            answers = await compute(call, requests, batch[0].tell, self._serve_meanwhile)
+            tell = None if batch[0].tell is None else partial(self._hear, batch, started)
+            answers = await compute(call, requests, tell, self._serve_meanwhile)
         except Refusal as refusal:
             answers = [refusal] * len(batch)
         except asyncio.CancelledError:
@@ -208,7 +210,15 @@ class Scheduler:
             self._times.note(_kind(batch[0]), len(batch), seconds)
         self._metrics.batch_size.observe(len(batch))
         for ticket, answer in zip(batch, answers, strict=True):
-            self._settle(ticket, answer, started, seconds, len(batch))
+            if not ticket.answer.done():
+                self._settle(ticket, answer, started, seconds, len(batch))
+
+    def _hear(self, batch: Sequence[Ticket], started: float, part: int, said: Any) -> None:
+        """One request of a batch says something on its way, or is answered before the others."""
+        if isinstance(said, Mapping):
+            batch[part].tell(said)
+        elif not batch[part].answer.done():
+            self._settle(batch[part], said, started, self._clock() - started, len(batch))
 
     def _settle(self, ticket: Ticket, answer: Any, started: float, seconds: float, size: int) -> None:
         queued = max(0.0, started - ticket.arrived_s)
@@ -253,12 +263,21 @@ class Scheduler:
             self._waiting.remove(ticket)
             self._metrics.dropped.labels("disconnected").inc()
             self._metrics.queue_depth.set(len(self._waiting))
-        elif ticket.tell is not None and ticket in (*self._running, *self._paused):
-            self._worker.cancel()
+        elif ticket.tell is not None:
+            for batch in (self._running, self._paused):
+                if ticket in batch:
+                    self._worker.cancel(batch.index(ticket))
 
 
 def _kind(ticket: Ticket) -> tuple[Any, Any]:
     return ticket.call, ticket.shape
+
+
+def _go_together(ticket: Ticket, first: Ticket) -> bool:
+    """Whether a batch that `first` begins may hold `ticket`."""
+    if first.tell is not None:
+        return ticket.tell is not None and ticket.call == first.call
+    return ticket.tell is None and _kind(ticket) == _kind(first)
 
 
 def _urgency(ticket: Ticket) -> tuple[int, float]:

@@ -30,8 +30,8 @@ class Ticket:
     session: who asks; a newer ticket of the same session takes the place of a waiting one, unless both came in one
     message (`group`). captured_s: when the observation was captured, on the server's monotonic clock. deadline_s: when
     an answer is of no more use, or None. priority: :data:`ROBOT` before :data:`PERSON`, :data:`JOB` last. tell: for a
-    call that follows: takes what it says on its way, on the event loop; such a ticket is computed alone, and stopped
-    when its client goes.
+    call that follows: takes what it says on its way, on the event loop; such a ticket is computed alone, or with
+    others of its call where the model can, and stopped when its client goes.
     """
 
     call: str

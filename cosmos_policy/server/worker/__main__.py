@@ -14,7 +14,7 @@ from cosmos_policy.server.logs import configure_logging
 from cosmos_policy.server.memory import keep_freed_memory
 from cosmos_policy.server.worker.channel import WorkerEnd
 from cosmos_policy.server.worker.framing import ChannelClosed, SharedMemory
-from cosmos_policy.server.worker.runner import FatalDeviceError, Runner, StartError
+from cosmos_policy.server.worker.runner import FatalDeviceError, Runner, StartError, Tell
 
 logger = logging.getLogger("cosmos_policy.server.worker")
 
@@ -38,7 +38,7 @@ def main() -> int:
             exchange = message["exchange"]
             memory.take(exchange)  # from here on these requests are lost with us; before, they can wait
             tell = _teller(channel, memory, exchange, runner)
-            answers = runner.answer(message["call"], message["requests"], tell)
+            answers = runner.answer(message["call"], message["requests"], tell, _answerer(channel))
             channel.send({"answers": answers, "memory": runner.device_memory()})
     except ChannelClosed:
         return 0
@@ -47,20 +47,18 @@ def main() -> int:
         return 1
 
 
-def _teller(
-    channel: WorkerEnd, memory: SharedMemory, exchange: int, runner: Runner
-) -> Callable[[Mapping[str, Any]], None]:
+def _teller(channel: WorkerEnd, memory: SharedMemory, exchange: int, runner: Runner) -> Tell:
     """What a long call tells its progress to; raises :class:`Cancelled` there once nobody waits any more.
 
     An empty map says nothing, and only looks whether somebody still waits. Where something more urgent has come, it is
     computed here, between two steps of the long call.
     """
 
-    def tell(event: Mapping[str, Any]) -> None:
-        if memory.cancelled(exchange):
+    def tell(event: Mapping[str, Any], part: int = 0) -> None:
+        if memory.cancelled(exchange, part):
             raise Cancelled
         if event:
-            channel.send({"event": event})
+            channel.send({"event": event, "part": part})
         if memory.paused(exchange):
             channel.send({"paused": True})
             while "resume" not in (message := channel.receive()):
@@ -70,7 +68,16 @@ def _teller(
     return tell
 
 
-def _say_nothing(event: Mapping[str, Any]) -> None:
+def _answerer(channel: WorkerEnd) -> Callable[[int, Mapping[str, Any]], None]:
+    """Takes the answer to one request of a batch that goes on without it."""
+
+    def answer(part: int, outcome: Mapping[str, Any]) -> None:
+        channel.send({"answered": outcome, "part": part})
+
+    return answer
+
+
+def _say_nothing(event: Mapping[str, Any], part: int = 0) -> None:
     """What is computed in between is short: nobody follows it."""
 
 

@@ -28,7 +28,7 @@ BESIDE_BYTES = 4096
 #: Of address space; only what is used is ever allocated.
 SHARED_BYTES = 64 * 2**20
 _ALIGNMENT = 64
-_TAKEN, _CANCELLED, _PAUSED = 0, 1, 2
+_TAKEN, _CANCELLED, _PAUSED, _CANCELLED_PARTS = 0, 1, 2, 3
 
 
 class ChannelClosed(ConnectionError):
@@ -59,13 +59,15 @@ class SharedMemory:
         """Whether the worker has begun with `exchange`."""
         return int(self._signals[_TAKEN]) == exchange
 
-    def cancel(self, exchange: int) -> None:
-        """Nobody waits for `exchange` any more."""
+    def cancel(self, exchange: int, part: int = 0) -> None:
+        """Nobody waits for request `part` (0 to 63) of `exchange` any more."""
+        before = int(self._signals[_CANCELLED_PARTS]) if int(self._signals[_CANCELLED]) == exchange else 0
+        self._signals[_CANCELLED_PARTS] = before | 1 << part
         self._signals[_CANCELLED] = exchange
 
-    def cancelled(self, exchange: int) -> bool:
-        """Whether nobody waits for `exchange` any more."""
-        return int(self._signals[_CANCELLED]) == exchange
+    def cancelled(self, exchange: int, part: int = 0) -> bool:
+        """Whether nobody waits for request `part` of `exchange` any more."""
+        return int(self._signals[_CANCELLED]) == exchange and bool(int(self._signals[_CANCELLED_PARTS]) >> part & 1)
 
     def pause(self, exchange: int) -> None:
         """Something more urgent waits than `exchange`."""

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import embodiments
@@ -20,6 +21,10 @@ from cosmos_policy.world_action_model import WorldActionModel
 
 logger = logging.getLogger(__name__)
 WARM_UP_INSTRUCTION = "warm up"
+#: (what a call says on its way, which of the requests it is about)
+Tell = Callable[..., None]
+#: (which request, its outcome)
+Answered = Callable[[int, Mapping[str, Any]], None]
 
 
 class StartError(Exception):
@@ -69,15 +74,21 @@ class Runner:
             "load_s": self.load_s,
             "guardrails": getattr(self.model, "guardrails", "missing"),
             "calls": [call.name for call in CALLS.values() if _has(self.model, call)],
+            "together": [call.name for call in CALLS.values() if hasattr(self.model, f"follow_{call.name}_together")],
         }
 
     def answer(
-        self, call_name: str, messages: Sequence[Mapping[str, Any]], tell: Callable[[Mapping[str, Any]], None]
+        self,
+        call_name: str,
+        messages: Sequence[Mapping[str, Any]],
+        tell: Tell,
+        answered: Answered = lambda part, outcome: None,
     ) -> list[dict[str, Any]]:
         """For each request ``{"answer": ...}`` or ``{"error": sentence, "usage": bool}``; one never spoils another.
 
-        tell: takes what a call that follows says on its way (plain maps); may raise :class:`Cancelled`, and the answer
-        is ``{"cancelled": True}`` then.
+        tell: takes what a call that follows says on its way (a plain map, and the request's place); may raise
+        :class:`Cancelled`, and the answer is ``{"cancelled": True}`` then. answered: takes, of several requests that
+        are followed together, each answer as it is complete.
         """
         call = CALLS[call_name]
         answers: list[dict[str, Any]] = [{} for _ in messages]
@@ -87,8 +98,12 @@ class Runner:
                 requests[index] = self._typed(call, message)
             except ValueError as error:
                 answers[index] = {"error": str(error), "usage": True}
-        if call.follows:
-            outcomes = {index: self._follow(call, request, tell) for index, request in requests.items()}
+        if len(requests) > 1 and hasattr(self.model, f"follow_{call.name}_together"):
+            outcomes = self._follow_together(call, requests, tell, answered)
+        elif call.follows:
+            outcomes = {
+                index: self._follow(call, request, partial(tell, part=index)) for index, request in requests.items()
+            }
         else:
             outcomes = self._compute(call_name, requests)
         for index, outcome in outcomes.items():
@@ -123,6 +138,32 @@ class Runner:
             raise
         except Exception as error:
             return self._failure(error)
+
+    def _follow_together(
+        self, call: Call, requests: Mapping[int, Any], tell: Tell, answered: Answered
+    ) -> dict[int, dict[str, Any]]:
+        """Several requests at once, each of which tells, is stopped, fails and is answered by itself."""
+        places, outcomes = list(requests), {}
+
+        def take(place: int, answer: Any) -> None:
+            index = places[place]
+            if isinstance(answer, Cancelled):
+                outcomes[index] = {"cancelled": True}
+            elif isinstance(answer, Exception):
+                outcomes[index] = self._failure(answer)
+            else:
+                outcomes[index] = {"answer": encode_answer(answer)}
+            answered(index, outcomes[index])
+
+        follow = getattr(self.model, f"follow_{call.name}_together")
+        try:
+            follow(list(requests.values()), lambda place, event: tell(event, places[place]), take)
+        except ChannelClosed:
+            raise
+        except Exception as error:
+            failure = self._failure(error)
+            return {index: outcomes.get(index, failure) for index in places}
+        return outcomes
 
     def _compute(self, call: str, requests: dict[int, Any]) -> dict[int, dict[str, Any]]:
         if not requests:

@@ -29,7 +29,8 @@ STOP_S = 5.0
 MOST_HANDOVERS = 3
 
 
-Tell = Callable[[Mapping[str, Any]], None]
+#: (which request, what it says on its way, or its answer)
+Tell = Callable[[int, Any], None]
 #: (call, requests) -> outcomes
 Compute = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
 Between = Callable[[Compute], Awaitable[None]]
@@ -82,7 +83,8 @@ class Supervisor:
     ) -> list[Any]:
         """An answer, or the :class:`Refusal` it ended with, for each request. Raises :class:`WorkerLost`.
 
-        tell: called on the event loop with what the call says on its way. between: awaited when the call has paused
+        tell: called on the event loop with what the call says on its way (maps), and with the answers to requests of a
+        batch that goes on without them. between: awaited when the call has paused
         (see :meth:`pause`), with a function that computes something else meanwhile; the call goes on afterwards.
         """
         for _ in range(MOST_HANDOVERS):
@@ -93,10 +95,15 @@ class Supervisor:
                 self._ready.clear()  # it had died before it looked at them: they wait for the next
         raise self._lost()
 
-    def cancel(self) -> None:
-        """Nobody waits for what is being computed: a call that follows ends at its next step, any other as it would."""
+    def cancel(self, part: int = 0) -> None:
+        """Nobody waits for this request of what is being computed: a call that follows ends at its next step, any other
+        as it would."""
         if self._memory is not None:
-            self._memory.cancel(self._exchange_now)
+            self._memory.cancel(self._exchange_now, part)
+
+    def follows_together(self, call: str) -> bool:
+        """Whether several requests of a call that follows are computed at once."""
+        return self.facts is not None and call in self.facts.get("together", ())
 
     def pause(self) -> None:
         """Something more urgent waits: a call that follows makes room for it at its next step."""
@@ -124,7 +131,9 @@ class Supervisor:
         await channel.send({"call": call, "requests": messages, "exchange": self._exchange_now})
         while "answers" not in (reply := await channel.receive()):
             if "event" in reply and tell is not None:
-                tell(reply["event"])
+                tell(reply["part"], reply["event"])
+            if "answered" in reply and tell is not None:
+                tell(reply["part"], _outcome(call, reply["answered"]))
             if "paused" in reply:
                 if between is not None:
                     await between(self._meanwhile)

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
@@ -253,3 +254,58 @@ def test_a_hostile_body_is_read_or_refused(body):
     except (Refusal, UsageError):
         return
     assert isinstance(asked.request, ReasonRequest)
+
+
+def test_questions_that_wait_together_are_answered_together_and_each_as_if_alone(tiny_server, tiny):
+    """One long answer keeps the model busy; what comes meanwhile is one batch, of which each leaves when it is done."""
+    lengths = {5: 200, 6: 8, 7: 40}
+    ended = []
+
+    def ask(seed, http):
+        body = {"messages": HELLO, "max_tokens": lengths[seed], "seed": seed}
+        answer = http.post(f"{tiny_server.http}/v1/actions/reason", json=body, timeout=120).json()
+        ended.append(seed)
+        return answer
+
+    with httpx.Client(trust_env=False) as http, ThreadPoolExecutor(4) as pool:
+        body = {"messages": HELLO, "max_tokens": 300, "seed": 1}
+        first = pool.submit(http.post, f"{tiny_server.http}/v1/actions/reason", json=body, timeout=120)
+        time.sleep(0.3)
+        answers = {seed: pool.submit(ask, seed, http) for seed in lengths}
+        answers = {seed: answer.result() for seed, answer in answers.items()}
+        assert first.result().json()["info"]["serving"]["batch_size"] == 1
+    for seed, answer in answers.items():
+        assert answer["info"]["serving"]["batch_size"] == 3
+        assert answer["text"] == tiny.reason(HELLO, max_tokens=lengths[seed], seed=seed).text
+    assert ended == [6, 7, 5]
+
+
+def test_of_a_batch_each_fails_is_stopped_and_is_streamed_by_itself(tiny_server, tiny, client):
+    with ThreadPoolExecutor(4) as pool:
+        busy = pool.submit(client.chat.completions.create, model="tiny", messages=HELLO, max_tokens=300, seed=1)
+        time.sleep(0.3)
+        wrong = pool.submit(client.chat.completions.create, model="tiny", messages=HELLO, max_tokens=10**6, seed=2)
+        leaving = pool.submit(leave_after_words, tiny_server)
+        whole = pool.submit(
+            lambda: list(client.chat.completions.create(
+                model="tiny", messages=HELLO, max_tokens=60, seed=3, stream=True))
+        )  # fmt: skip
+        with pytest.raises(openai.BadRequestError, match="ask for fewer tokens"):
+            wrong.result()
+        said = "".join(chunk.choices[0].delta.content or "" for chunk in whole.result())
+        assert said == tiny.reason(HELLO, max_tokens=60, seed=3).text
+        leaving.result()
+        busy.result()
+    assert client.chat.completions.create(model="tiny", messages=HELLO, max_tokens=4, seed=4).usage.completion_tokens
+
+
+def leave_after_words(server):
+    """Asks for more than is ever heard, and goes."""
+    body = {"messages": HELLO, "max_tokens": 20_000, "seed": 8, "stream": True}
+    with (
+        httpx.Client(trust_env=False, timeout=60) as http,
+        http.stream("POST", f"{server.http}/v1/chat/completions", json=body) as answer,
+    ):
+        for line in answer.iter_lines():
+            if '"content": "' in line and '"content": ""' not in line:
+                return

@@ -23,6 +23,9 @@ class ToldWorker:
     async def wait_ready(self):
         await self.ready.wait()
 
+    def follows_together(self, call):
+        return call == "together"
+
     async def compute(self, call, requests, tell, between):
         self.batches.append(list(requests))
         await asyncio.sleep(self.seconds)
@@ -226,3 +229,51 @@ def test_service_times_are_learnt_and_scaled():
     for number in range(1000):
         times.note(number, 1, 1.0)
     assert len(times._seconds) <= 256
+
+
+def test_calls_that_are_followed_are_computed_together_where_the_model_can():
+    heard, cancelled = [], []
+
+    class Following(ToldWorker):
+        def cancel(self, part=0):
+            cancelled.append(part)
+
+        async def compute(self, call, requests, tell, between):
+            self.batches.append((call, list(requests)))
+            tell(0, {"step": 1})
+            if len(requests) > 1:
+                tell(1, "early")
+            await asyncio.sleep(0.05)
+            return list(requests)
+
+    async def main():
+        worker = Following()
+        scheduler = Scheduler(worker, Scheduling(max_batch=3), Metrics())
+        now = asyncio.get_running_loop().time()
+
+        def ticket(call, request):
+            return Ticket(call, request, (), request, request, now, now, priority=JOB, tell=heard.append)
+
+        asked = [ticket("together", name) for name in "abcd"] + [ticket("apart", name) for name in "ef"]
+        waiting = [asyncio.create_task(scheduler.submit(each)) for each in asked]
+        await settle()
+        serving = asyncio.create_task(scheduler.run())
+        try:
+            early = await waiting[1]
+            assert (early.answer, early.batch_size) == ("early", 3)
+            assert not waiting[0].done()  # the others are still being computed
+            waiting[2].cancel()
+            assert (await waiting[0]).answer == "a"
+            assert cancelled == [2]
+            for each in waiting[3:]:
+                await each
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, *waiting, return_exceptions=True)
+        return worker
+
+    worker = asyncio.run(main())
+    assert worker.batches == [
+        ("together", ["a", "b", "c"]), ("together", ["d"]), ("apart", ["e"]), ("apart", ["f"]),
+    ]  # fmt: skip
+    assert heard[0] == {"step": 1}
