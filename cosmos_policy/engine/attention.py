@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar, Protocol
 
 import torch
@@ -131,17 +132,21 @@ def choose_attention(device: torch.device, dtype: torch.dtype, heads: int, kv_he
     used = torch.tensor([TRIAL_KEYS], dtype=torch.int32, device=device)
     exact, padded = {}, {}
     for candidate in candidates():
-        exact[candidate] = padded[candidate] = _milliseconds(candidate, query, key, value, used)
-        if not candidate.reads_lengths:
-            exact[candidate] = _milliseconds(candidate, query, key[:, :TRIAL_KEYS], value[:, :TRIAL_KEYS])
-    best, roomy = (min(timed, key=lambda one: timed[one]) for timed in (exact, padded))
+        padded[candidate] = _milliseconds(candidate, query, key, value, used)
+        exact[candidate] = _milliseconds(candidate, query, key[:, :TRIAL_KEYS], value[:, :TRIAL_KEYS])
+    choice = pick(exact, padded)
     told = ", ".join(f"{one.name} {exact[one]:.2f} ms, padded {padded[one]:.2f}" for one in exact)
-    if exact[best] == float("inf"):
-        raise Failure(f"None of torch's attention kernels works on {device}: {told}.")
-    everywhere = padded[roomy] <= PADDING_ALLOWANCE * exact[best]
-    choice = Choice(roomy if everywhere else best, roomy, everywhere)
     logger.info("attention: %s (%s)", choice.name, told)
     return choice
+
+
+def pick(exact: dict[Attention, float], padded: dict[Attention, float]) -> Choice:
+    """The choice by each candidate's milliseconds, without and with keys that do not count; infinity: does not work."""
+    best, roomy = (min(timed, key=lambda one: timed[one]) for timed in (exact, padded))
+    if inf in (exact[best], padded[roomy]):
+        raise Failure("None of torch's attention kernels works on this device; the log says why (level INFO).")
+    everywhere = padded[roomy] <= PADDING_ALLOWANCE * exact[best]
+    return Choice(roomy if everywhere else best, roomy, everywhere)
 
 
 def _milliseconds(attention: Attention, *inputs: torch.Tensor) -> float:
@@ -159,4 +164,4 @@ def _milliseconds(attention: Attention, *inputs: torch.Tensor) -> float:
     except Exception as error:  # each library has its own way to say no to a GPU, a dtype or a head size
         form = "padded" if len(inputs) > 3 else "unpadded"
         logger.info("attention: %s, %s, does not work here: %r", attention.name, form, error)
-        return float("inf")
+        return inf

@@ -1,5 +1,6 @@
 """One recording serves every instruction: what a prompt changes is an input of it."""
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -134,3 +135,17 @@ def test_a_models_first_call_with_a_new_instruction_records_nothing(single_threa
         for instruction in ("go", "put the red cube that is next to the banana into the blue bowl behind it"):
             model.policy(observation, instruction, embodiment="droid", **options)
         assert (graphs.recordings, graphs.calls - graphs.replays) == (made, plainly)
+
+
+def test_many_prompts_keep_nothing_but_their_memories(recorded):
+    """Plans, tables, graphs and places are bounded by shapes; texts by their cache."""
+
+    def count(calls):
+        for number in range(calls):
+            recorded.run([small("policy", seed=number, prompt=f"{first.prompt} {number % 12}")])
+        gc.collect()
+        return sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())
+
+    first = small("policy")
+    before = count(24)
+    assert count(36) <= before
