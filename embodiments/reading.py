@@ -24,6 +24,11 @@ class Reader(ABC):
             self._derived[owner] = compute()
         return self._derived[owner]
 
+    def lacks_but_holds(self, wanted: tuple[Field, ...], instead: tuple[Field, ...]) -> bool:
+        """Whether not all of `wanted` is there, but all of `instead` is. Never of a recording, which holds what was
+        measured."""
+        return False
+
     @abstractmethod
     def instants(self, field: Field) -> np.ndarray:
         """Rows 0..T, float64 [T+1, *shape]; of the present state alone [1, *shape]."""
@@ -89,6 +94,11 @@ class InstantReader(Reader):
     def __init__(self, state: Mapping[str, np.ndarray]) -> None:
         super().__init__()
         self._state = state
+
+    def lacks_but_holds(self, wanted: tuple[Field, ...], instead: tuple[Field, ...]) -> bool:
+        there = self._state or {}
+        lacking = any(field.name not in there for field in wanted)
+        return lacking and all(field.name in there for field in instead)
 
     def instants(self, field: Field) -> np.ndarray:
         return self.derived(

@@ -51,4 +51,5 @@ def embodiment_for(checkpoint: Checkpoint, embodiment: embodiments.Embodiment) -
 def _chosen_by_caller(embodiment: embodiments.Embodiment) -> bool:
     if embodiment.name not in embodiments.names():
         return True
-    return embodiment.normalizer is not embodiments.get(embodiment.name).normalizer
+    # Not by identity: a robot that was copied, or came from another process, has a normaliser equal to its own.
+    return embodiment.normalizer.describe() != embodiments.get(embodiment.name).normalizer.describe()

@@ -55,8 +55,17 @@ class PoseBlock(Block):
         return np.linalg.inv(self.tool_to_model)
 
     def model_poses(self, reader: Reader) -> np.ndarray:
-        """Poses of the model's frame, float64 [rows, 4, 4]."""
-        return self.source.poses(reader) @ self.tool_to_model
+        """Poses of the model's frame, float64 [rows, 4, 4].
+
+        A present state that lacks what the source reads (joints) may hold the tool's pose itself, under the names of
+        this block's commands: an imagined robot is known by where its commands have put it, and by nothing else.
+        """
+        if reader.lacks_but_holds(self.source.fields, self.command_fields):
+            position, quaternion = (reader.instants(field) for field in self.command_fields)
+            tool = poses.make_poses(position, rotations.to_matrix(quaternion, "quaternion_xyzw"))
+        else:
+            tool = self.source.poses(reader)
+        return tool @ self.tool_to_model
 
     def tool_poses(self, model_poses: np.ndarray) -> np.ndarray:
         """Poses of the robot's own tool frame, float64 [rows, 4, 4]."""

@@ -19,6 +19,7 @@ class Transition:
 
     frames: uint8 [k+1, H, W, 3], composed views, from before the first command to after the last; the first alone
         where no reward looks at frames and the world was moved blindly.
+    first: uint8 [H, W, 3], the world's first frame of all.
     before, after: the robot, under the names of its commands (m, rad, ...). commands: name -> float64 [k, ...].
     unified: float64 [k, D]. time_s: imagined time after the step. steps: control steps since the start.
     """
@@ -32,6 +33,7 @@ class Transition:
     unified: np.ndarray
     time_s: float
     steps: int
+    first: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

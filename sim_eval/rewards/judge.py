@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cosmos_policy.errors import UsageError
 from cosmos_policy.world_action_model import WorldActionModel
 from sim_eval.rewards.base import Reward, Transition, Verdict
@@ -38,12 +40,18 @@ class JudgeReward(Reward):
         self._told = NOT_MEASURED if measured is None else _confusion(measured).describe()
 
     def judge(self, transitions: Sequence[Transition], goals: Sequence[Any], model: WorldActionModel) -> list[Verdict]:
-        clips = [Clip(one.frames, one.instruction, one.embodiment.fps) for one in transitions]
+        clips = [Clip(_shown(one), one.instruction, one.embodiment.fps) for one in transitions]
         return [self._verdict(chance) for chance in self.judge_of_clips.probabilities(clips, model)]
 
     def _verdict(self, chance: float) -> Verdict:
         yes = chance >= self._threshold
         return Verdict(float(yes), yes, success=yes, info={"probability": float(chance), "judge": self._told})
+
+
+def _shown(transition: Transition) -> np.ndarray:
+    """What a judge is shown: how the world began, then the step."""
+    begun = [] if transition.first is None else [transition.first[None]]
+    return np.concatenate([*begun, transition.frames])
 
 
 def make_judge(judge: str | os.PathLike[str] | Judge, **reasoner: Any) -> Judge:

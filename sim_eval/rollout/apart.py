@@ -18,19 +18,20 @@ from cosmos_policy.errors import Failure, UsageError
 from cosmos_policy.types import ActionChunk, PolicyRequest
 from cosmos_policy.world_action_model import WorldActionModel
 from sim_eval.processes import follow_the_first_process
-from sim_eval.rollout.episode import Episode, Task, play
+from sim_eval.rollout.episode import Task
+from sim_eval.rollout.playing import Job, OneWorld, perform
 from sim_eval.rollout.settings import RolloutSettings
 from sim_eval.rollout.worlds import open_world
 
 
 def play_apart(
-    settings: RolloutSettings, task: Task, model: WorldActionModel, episodes: Sequence[int]
-) -> Iterator[Episode]:
-    """Plays `episodes` in ``settings.environments`` worlds; results in the order in which they end.
+    settings: RolloutSettings, task: Task, model: WorldActionModel, jobs: Sequence[Job]
+) -> Iterator[dict[str, Any]]:
+    """Plays episodes in ``settings.environments`` worlds; their records in the order in which they end.
 
     Raises what a world raised; :class:`Failure` where a process died.
     """
-    todo = list(reversed(episodes))
+    todo = list(reversed(jobs))
     # A copy that came through a pipe looks like a robot whose normaliser the caller chose: the checkpoint's own would
     # not be used.
     robot = embodiments.get(settings.embodiment)
@@ -77,7 +78,7 @@ def _start(settings: RolloutSettings, task: Task) -> tuple[Connection, BaseProce
     return ours, process
 
 
-def _receive(connection: Connection, process: BaseProcess) -> PolicyRequest | Episode:
+def _receive(connection: Connection, process: BaseProcess) -> PolicyRequest | dict[str, Any]:
     try:
         message = connection.recv()
     except EOFError:
@@ -115,12 +116,12 @@ class _AskingModel(WorldActionModel):
 
 
 def _work(pipe: Connection, settings: RolloutSettings, task: Task) -> None:
-    """The life of a worker: numbers of episodes in, episodes out."""
+    """The life of a worker: jobs in, records of episodes out."""
     follow_the_first_process()
     try:
-        with open_world(settings) as world:
+        with OneWorld(lambda group: open_world(settings, group)) as worlds:
             model = _AskingModel(pipe)
-            while (number := pipe.recv()) is not None:
-                pipe.send(play(world, model, task, number, film=number < settings.videos))
+            while (job := pipe.recv()) is not None:
+                pipe.send(perform(settings, worlds.of(job.group), model, task, job))
     except (Failure, ValueError) as error:
         pipe.send(_Raised(str(error), isinstance(error, ValueError)))

@@ -10,14 +10,15 @@ import numpy as np
 from cosmos_policy.types import ActionChunk, Observation, PolicyRequest, Sampling
 from cosmos_policy.world_action_model import WorldActionModel
 from sim_eval.rollout.execution import ChunkExecution, Timing
-from sim_eval.rollout.world import World
+from sim_eval.rollout.worlds.base import World
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is the same in every episode: what is said to the policy, and how it is asked and executed."""
+    """What is the same in every episode: what is said to the policy (None: what the world says), and how it is asked
+    and executed."""
 
-    instruction: str
+    instruction: str | None
     chunk_size: int
     sampling: Sampling
     timing: Timing
@@ -25,31 +26,41 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Executed:
+    """What the robot did at a control step: row `row` of chunk number `chunk`."""
+
+    chunk: int
+    row: int
+
+
+@dataclass(frozen=True)
 class Episode:
     """What came of one episode.
 
-    record: the result record, JSON values. frames: the composed views, uint8 [T, H, W, 3], if it was filmed.
+    record: the result record, JSON values. frames: the composed views, uint8 [T+1, H, W, 3], if it was filmed.
+    executed: what was done at each of the T control steps; None while the first chunk was on its way.
     """
 
     record: dict[str, Any]
     frames: np.ndarray | None
+    executed: list[Executed | None]
 
 
 def play(world: World, model: WorldActionModel, task: Task, number: int, *, film: bool) -> Episode:
     """Plays scene ``task.seed + number``. The same settings give the same episode, whatever was played before."""
-    world.reset(seed=task.seed + number)
-    period_s = 1.0 / world.embodiment.fps
-    frames: list[np.ndarray] = []
+    seed = task.seed + number
+    world.reset(seed, film=film)
+    instruction = world.instruction if task.instruction is None else task.instruction
     timings: list[dict[str, float]] = []
-    steps, info, seen = 0, {"success": False}, None
+    executed: list[Executed | None] = []
 
     def ask(chunk_number: int, prefix: np.ndarray | None) -> ActionChunk:
-        observation = Observation(seen["images"], seen["state"], stamp=steps * period_s)
+        seen = world.observe()
         chunk = model.policy(
             PolicyRequest(
-                observation,
-                task.instruction,
-                world.embodiment,
+                Observation(seen["images"], seen["state"], stamp=len(executed) * world.period_s),
+                instruction,
+                world.robot,
                 seed=chunk_seed(task.seed, number, chunk_number),
                 chunk_size=task.chunk_size,
                 sampling=task.sampling,
@@ -60,28 +71,24 @@ def play(world: World, model: WorldActionModel, task: Task, number: int, *, film
         return chunk
 
     execution = ChunkExecution(task.timing, ask)
-    terminated = truncated = False
-    while not (terminated or truncated):
-        if film or execution.asks_now:
-            seen = world.observe()
-        if film:
-            frames.append(world.embodiment.compose(seen["images"]))
+    success = over = False
+    while not over:
         due = execution.step()
-        action = world.hold() if due is None else world.commands.pick(due[0].commands, due[1])
-        _, terminated, truncated, info = world.step_blind(action)
-        steps += 1
-    if film:
-        frames.append(world.embodiment.compose(world.observe()["images"]))
+        action = world.hold() if due is None else world.pick(due[0].commands, due[1])
+        success, over = world.step(action)
+        executed.append(None if due is None else Executed(execution.active_number, due[1]))
     record = {
         "episode": number,
-        "seed": task.seed + number,
-        "success": bool(info["success"]),
-        "steps": steps,
-        "time_s": steps * period_s,
+        "seed": seed,
+        "instruction": instruction,
+        "success": success,
+        "steps": len(executed),
+        "time_s": len(executed) * world.period_s,
         "chunks": execution.chunks_asked,
+        **world.facts(),
         "timing_ms": timings,
     }
-    return Episode(record, np.stack(frames) if film else None)
+    return Episode(record, world.footage() if film else None, executed)
 
 
 def chunk_seed(seed: int, episode: int, chunk: int) -> int:

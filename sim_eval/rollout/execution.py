@@ -46,6 +46,11 @@ class Timing:
         """Control steps from one chunk's arrival to the next one's: there is one request at a time."""
         return max(self.execution_horizon, self.latency_steps)
 
+    def executed_rows(self, number: int) -> tuple[int, int]:
+        """The first row of chunk `number` (0, 1, ...) that is executed, and the one after the last."""
+        first = self.latency_steps if number else 0
+        return first, first + self.period
+
     def check(self, chunk_size: int) -> None:
         """A :class:`UsageError` where a chunk of that many rows runs out before the next one is there."""
         if self.execution_horizon < 1:
@@ -70,11 +75,17 @@ class ChunkExecution:
         """The chunk that is being computed, and the step it was asked for at."""
         self._active: tuple[ActionChunk, int] | None = None
         """The chunk that is executed, and the step that its row 0 is meant for."""
+        self._chunks_received = 0
 
     @property
     def asks_now(self) -> bool:
         """Whether the coming :meth:`step` asks for a chunk, and so looks at the world."""
         return self._step == self._next_request
+
+    @property
+    def active_number(self) -> int:
+        """The number of the chunk that :meth:`step` gave a row of last; -1 while the first one is on its way."""
+        return self._chunks_received - 1
 
     def step(self) -> tuple[ActionChunk, int] | None:
         """The chunk and its row for this control step; None while the first one is on its way."""
@@ -93,6 +104,7 @@ class ChunkExecution:
             return
         chunk, asked_at = self._coming
         self._active = chunk, self._step if self._active is None else asked_at
+        self._chunks_received += 1
         self._coming = None
 
     def _running_meanwhile(self) -> np.ndarray | None:

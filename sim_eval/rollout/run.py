@@ -2,133 +2,170 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from cosmos_policy.cluster.spreading import Spread
-from cosmos_policy.media import write_video
 from cosmos_policy.world_action_model import WorldActionModel
+from embodiments import Embodiment
 from sim_eval.progress import Progress
 from sim_eval.replay.settings import fingerprint
 from sim_eval.results.store import ResultStore, write_json
-from sim_eval.rollout.apart import play_apart
-from sim_eval.rollout.episode import Task, play
+from sim_eval.rollout.dataset import check_parts, put_together
+from sim_eval.rollout.episode import Task
 from sim_eval.rollout.execution import Timing
-from sim_eval.rollout.opening import open_model
+from sim_eval.rollout.models import open_models
+from sim_eval.rollout.playing import Job
 from sim_eval.rollout.report import write_report
 from sim_eval.rollout.settings import RolloutSettings
-from sim_eval.rollout.spread import open_spread
+from sim_eval.rollout.spread import SpreadModel, open_spread
 from sim_eval.rollout.summary import summarise
-from sim_eval.rollout.world import World
-from sim_eval.rollout.worlds import open_world
+from sim_eval.rollout.ways import play_here
+from sim_eval.rollout.worlds import robot_of
 
 SUMMARY_FILE = "summary.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where a finished evaluation lies, and its summary (JSON values)."""
+    """Where a finished evaluation lies, and its summary (JSON values). dataset: the recorded episodes, if they were."""
 
     summary: dict[str, Any]
     report: Path
+    dataset: Path | None = None
 
 
 def rollout(
     settings: RolloutSettings,
     *,
     spread: Spread | None = None,
+    model: WorldActionModel | None = None,
+    imaginer: WorldActionModel | None = None,
     quiet: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Play the episodes that are not done yet, and write the report of all.
 
-    spread: episodes go to workers on a Ray cluster; None: all is played here.
-    say: called with one sentence at a time about what a user should hear.
+    spread: episodes go to workers on a Ray cluster; None: all is played here. model, imaginer: answer in place of what
+    the settings name, and stay open. say: called with one sentence at a time about what a user should hear.
     Raises ``UsageError`` where the settings do not fit each other, ``Failure`` where something breaks.
     """
     store = ResultStore(settings.output)
     store.check_fresh_or_own()
-    with open_world(settings) as world, _open(settings, spread) as model:
-        task = _task(settings, world, model)
-        run = describe_run(settings, task, model)
+    robot = robot_of(settings)
+    with ExitStack() as opened:
+        if spread is not None:
+            model = opened.enter_context(open_spread(settings, spread))
+            imaginer = model.imaginer
+        elif model is None:
+            model, imaginer = open_models(settings, opened)
+        task = _task(settings, robot, model)
+        run = describe_run(settings, task, model, imaginer)
         store.begin(run)
         repaired = store.repair()
         for sentence in (*run["warnings"], *([repaired] if repaired else [])):
             if say is not None:
                 say(sentence)
-        _play_all(settings, world, model, task, store, quiet)
-    return finish(settings.output, run, settings.episodes)
+        _play_all(settings, task, model, imaginer, store, quiet)
+    return finish(settings, run)
 
 
-def finish(folder: Path, run: dict[str, Any], episodes: int) -> Outcome:
-    """Summary and report of the first `episodes` episodes in `folder`; nothing is computed by a model."""
-    records = sorted(ResultStore(folder).records(), key=lambda record: record["episode"])
-    records = [record for record in records if record["episode"] < episodes]
+def finish(settings: RolloutSettings, run: dict[str, Any]) -> Outcome:
+    """Summary, report and dataset of the episodes that the settings want; nothing is computed by a model."""
+    folder = settings.output
+    records = asked_for(settings, list(ResultStore(folder).records()))
     summary = summarise(run, records)
     write_json(folder / SUMMARY_FILE, summary)
-    return Outcome(summary, write_report(folder, run, records, summary))
+    dataset = None
+    if settings.record:
+        dataset = put_together(folder, {Job(one["task"], one["episode"]).name: one for one in records})
+    return Outcome(summary, write_report(folder, run, records, summary), dataset)
 
 
-def describe_run(settings: RolloutSettings, task: Task, model: WorldActionModel) -> dict[str, Any]:
+def asked_for(settings: RolloutSettings, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records of the episodes that the settings want, task by task, in the order of their numbers."""
+    wanted = [one for one in records if one["task"] in settings.groups and one["episode"] < settings.episodes]
+    return sorted(wanted, key=lambda one: (settings.groups.index(one["task"]), one["episode"]))
+
+
+def describe_run(
+    settings: RolloutSettings, task: Task, model: WorldActionModel, imaginer: WorldActionModel | None
+) -> dict[str, Any]:
     """All facts of a run, as JSON values. "identity" is what must be equal for results to belong together."""
-    options = settings.described()
+    options = _as_json(settings.described())
     identity = {
         "format": FORMAT,
         "options": {key: value for key, value in options.items() if key not in ("checkpoint", "device", "dtype")},
-        "instruction": task.instruction,
-        "checkpoint": {key: getattr(model.info, key) for key in ("revision", "engine", "device", "dtype")},
-        "sampling": asdict(task.sampling),
+        "checkpoint": _what_answers(model),
+        "imaginer": None if imaginer is None else _what_answers(imaginer),
+        "files": {} if settings.imagination is None else _files(settings.imagination.rewards),
+        "sampling": _as_json(asdict(task.sampling)),
         "chunk_size": task.chunk_size,
     }
+    notes = [*model.info.notes, *(() if imaginer in (None, model) else imaginer.info.notes)]
     return {
         "fingerprint": fingerprint(identity),
         "identity": identity,
-        "settings": options,
+        "settings": {"tasks": list(settings.tasks), **options},
         "checkpoint_name": model.info.checkpoint,
+        "imaginer_name": None if imaginer is None else imaginer.info.checkpoint,
         "execution": {**asdict(task.timing), "period": task.timing.period, "chunk_size": task.chunk_size},
-        "warnings": list(model.info.notes),
+        "warnings": list(dict.fromkeys(notes)),
         "versions": dict(model.info.versions),
     }
 
 
-def _task(settings: RolloutSettings, world: World, model: WorldActionModel) -> Task:
-    chunk_size = settings.chunk_size or model.embodiment_for(world.embodiment).chunk_size
-    period_s = 1.0 / world.embodiment.fps
-    timing = Timing.from_seconds(settings.execution_horizon, settings.latency_s, period_s, settings.prefix)
+def _as_json(values: dict[str, Any]) -> dict[str, Any]:
+    """As they will be read back: a pair of numbers is a list there."""
+    return json.loads(json.dumps(values, allow_nan=False))
+
+
+def _what_answers(model: WorldActionModel) -> dict[str, Any]:
+    return {key: getattr(model.info, key) for key in ("revision", "engine", "device", "dtype")}
+
+
+def _files(value: Any) -> dict[str, str]:
+    """path -> SHA-256 of every file that rewards name: another judge under the same name is another run."""
+    if isinstance(value, str):
+        there = Path(value).is_file()
+        return {value: hashlib.sha256(Path(value).read_bytes()).hexdigest()} if there else {}
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return {path: digest for part in parts for path, digest in _files(part).items()}
+
+
+def _task(settings: RolloutSettings, robot: Embodiment, model: WorldActionModel) -> Task:
+    chunk_size = settings.chunk_size or model.embodiment_for(robot).chunk_size
+    timing = Timing.from_seconds(settings.execution_horizon, settings.latency_s, 1.0 / robot.fps, settings.prefix)
     timing.check(chunk_size)
-    instruction = world.instruction if settings.instruction is None else settings.instruction
-    sampling = model.sampling_for(world.embodiment, settings.sampling)
-    return Task(instruction, chunk_size, sampling, timing, settings.seed)
-
-
-def _open(settings: RolloutSettings, spread: Spread | None) -> AbstractContextManager[Any]:
-    """The model here, or the workers' as far as a run has to know it."""
-    return open_model(settings) if spread is None else open_spread(settings, spread)
+    sampling = model.sampling_for(robot, settings.sampling)
+    return Task(settings.instruction, chunk_size, sampling, timing, settings.seed)
 
 
 def _play_all(
-    settings: RolloutSettings, world: World, model: WorldActionModel, task: Task, store: ResultStore, quiet: bool
+    settings: RolloutSettings,
+    task: Task,
+    model: WorldActionModel | SpreadModel,
+    imaginer: WorldActionModel | None,
+    store: ResultStore,
+    quiet: bool,
 ) -> None:
-    done = {record["episode"]: record["success"] for record in store.records()}
-    todo = [number for number in range(settings.episodes) if number not in done]
-    if hasattr(model, "play"):  # spread over a cluster
-        played = model.play(task, todo, settings.environments)
-    elif settings.environments > 1:
-        world.close()  # the workers have their own
-        played = play_apart(settings, task, model, todo)
+    done = {Job(record["task"], record["episode"]): record["success"] for record in store.records()}
+    jobs = [Job(group, number) for group in settings.groups for number in range(settings.episodes)]
+    todo = [job for job in jobs if job not in done]
+    if settings.record:
+        check_parts(settings.output, [job.name for job in jobs if job in done])
+    if isinstance(model, SpreadModel):
+        played = model.play(settings, task, todo)
     else:
-        played = (play(world, model, task, number, film=number < settings.videos) for number in todo)
-    with Progress("rollout", "episodes", settings.episodes, settings.episodes - len(todo), quiet) as progress:
-        for episode in played:
-            record = dict(episode.record)
-            if episode.frames is not None:
-                video = Path("videos") / f"episode_{record['episode']:06d}.mp4"
-                write_video(settings.output / video, episode.frames, world.embodiment.fps)
-                record["video"] = str(video)
+        played = play_here(settings, task, model, imaginer, todo)
+    with Progress("rollout", "episodes", len(jobs), len(jobs) - len(todo), quiet) as progress:
+        for record in played:
             store.append(record)
-            done[record["episode"]] = record["success"]
+            done[Job(record["task"], record["episode"])] = record["success"]
             progress.advance(f"{sum(done.values())} of {len(done)} succeeded")

@@ -13,6 +13,7 @@ from cosmos_policy.types import Rollout
 from embodiments import Embodiment
 from embodiments.commands import check_commands, command_fields
 from sim_eval.rewards import Verdict
+from sim_eval.world_model.drift import drift_of
 from sim_eval.world_model.environment import WorldModelEnvironment
 from sim_eval.world_model.step import Timing, imagine, judge_all, transition_of
 from sim_eval.world_model.world import Plan
@@ -40,12 +41,22 @@ class OneActionAtATime(gymnasium.Wrapper):
     After T actions the world goes on from the last frame, as it does chunk by chunk, so that frames pass through the
     autoencoder once in T actions and not at each. :meth:`step_blind` moves without looking; a chunk that ends unseen is
     rolled out all the same. Rewards see the frames since the chunk began.
+
+    judged_every: rewards that look at frames are asked after so many control steps and not after each: a look costs a
+        call of the model. Rewards that read the robot alone are asked after every step.
+    keeps_footage: every frame of an episode is kept (:meth:`footage`).
     """
 
-    def __init__(self, env: gymnasium.Env) -> None:
+    def __init__(self, env: gymnasium.Env, *, judged_every: int = 1, keeps_footage: bool = False) -> None:
         if not isinstance(env.unwrapped, WorldModelEnvironment):
             raise UsageError(f"OneActionAtATime wraps CosmosPolicy/WorldModel-v0, not {env.unwrapped}.")
+        if judged_every < 1:
+            raise UsageError(f"judged_every is {judged_every}; expected at least 1 control step.")
         super().__init__(env)
+        self._judged_every, self.keeps_footage = judged_every, keeps_footage
+        self._footage: list[np.ndarray] = []
+        self._kept_rows = 0
+        """How many rows of the present chunk the footage shows."""
         self._imagined: WorldModelEnvironment = env.unwrapped
         self.universe = self._imagined.universe
         self.embodiment = self.universe.embodiment
@@ -70,6 +81,7 @@ class OneActionAtATime(gymnasium.Wrapper):
         """A new world."""
         answer = self.env.reset(seed=seed, options=options)
         self._rows, self._seen = [], None
+        self._footage, self._kept_rows = [self._imagined.world.frame[None]], 0
         return answer
 
     def step(self, action: Mapping[str, np.ndarray]) -> tuple[dict, float, bool, bool, dict]:
@@ -78,9 +90,9 @@ class OneActionAtATime(gymnasium.Wrapper):
         return self.observe(), verdict.reward, verdict.terminated, verdict.truncated, self._info(verdict)
 
     def step_blind(self, action: Mapping[str, np.ndarray]) -> tuple[float, bool, bool, dict]:
-        """One control step: reward, terminated, truncated, info. The model is asked where a reward looks at frames, and
-        where a chunk ends."""
-        verdict = self._move(action, looks=any(reward.looks for reward in self.universe.rewards))
+        """One control step: reward, terminated, truncated, info. The model is asked where a reward that looks at frames
+        is due, and where a chunk ends."""
+        verdict = self._move(action, looks=False)
         return verdict.reward, verdict.terminated, verdict.truncated, self._info(verdict)
 
     def observe(self) -> dict[str, Any]:
@@ -89,12 +101,28 @@ class OneActionAtATime(gymnasium.Wrapper):
         if not self._rows:
             return self.universe.observe(world)
         plan = self._plan()
-        frame = world.show(plan, self._imagine(plan))[-1]
+        clip = world.show(plan, self._imagine(plan))
+        self._keep(clip)
+        frame = clip[-1]
         return {
             "composed": frame.copy(),
             "images": self.embodiment.split(frame),
             "state": {name: np.array(value) for name, value in plan.told.items()},
         }
+
+    def footage(self) -> np.ndarray:
+        """Every frame since the reset, uint8 [steps+1, H, W, 3]; the last action is looked at if it was not yet."""
+        if not self.keeps_footage:
+            raise UsageError("This world keeps no footage: make it with keeps_footage=True.")
+        self.observe()
+        return np.concatenate(self._footage)
+
+    def drift(self) -> dict[str, float]:
+        """:func:`~sim_eval.world_model.drift.drift_of` of what is seen now; the seam is the last whole chunk's."""
+        world = self._imagined.world
+        seen = self.observe()["composed"]
+        now = drift_of(world.first_frame, seen, seen, None)
+        return {**now, "seam_psnr_db": world.drift["seam_psnr_db"]}
 
     def hold(self) -> dict[str, np.ndarray]:
         """The action that keeps the robot where its last command put it."""
@@ -118,15 +146,26 @@ class OneActionAtATime(gymnasium.Wrapper):
         self._rows.append({name: values[0] for name, values in row.items()})
         world, plan = self._imagined.world, self._plan()
         before, steps, full = world.state, world.steps + plan.rows, plan.rows == self._size
+        due = steps % self._judged_every == 0
+        asked = [index for index, reward in enumerate(self.universe.rewards) if due or not reward.looks]
+        rewards = [self.universe.rewards[index] for index in asked]
         clip = world.frame[None]
-        if looks or full:
+        if looks or full or any(reward.looks for reward in rewards):
             rollout = self._imagine(plan)
             clip = world.show(plan, rollout)
+            self._keep(clip)
         if full:
             world.commit(plan, rollout)
-            self._rows, self._seen = [], None
+            self._rows, self._seen, self._kept_rows = [], None, 0
         transition = transition_of(world, plan, before, clip, steps)
-        return judge_all(self.universe.model, self.universe.rewards, [transition], [self._imagined.goals])[0]
+        goals = [self._imagined.goals[index] for index in asked]
+        return judge_all(self.universe.model, rewards, [transition], [goals])[0]
+
+    def _keep(self, clip: np.ndarray) -> None:
+        """Adds what the footage lacks of a clip of the present chunk, uint8 [k+1, H, W, 3]."""
+        if self.keeps_footage and len(clip) > self._kept_rows + 1:
+            self._footage.append(clip[1 + self._kept_rows :])
+            self._kept_rows = len(clip) - 1
 
     def _plan(self) -> Plan:
         return self._imagined.world.plan(_stacked(self._rows))

@@ -78,6 +78,7 @@ def transition_of(
         unified=plan.unified[: plan.rows],
         time_s=steps / world.rules.embodiment.fps,
         steps=steps,
+        first=world.first_frame,
     )
 
 

@@ -34,6 +34,15 @@ def test_two_halves_are_the_whole(name):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "libero"])
+def test_decoding_can_start_from_where_commands_have_put_the_robot(name):
+    """An imagined robot has no joints and no tracked hands: the poses that it was told stand in for them."""
+    robot, unified, state = recorded(name)
+    now = commands.present(robot, _complete(robot, state))
+    for key, values in robot.decode(unified, state).items():
+        np.testing.assert_allclose(robot.decode(unified, now)[key], values, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "libero"])
 def test_after_speaks_as_present_does(name):
     robot, unified, state = recorded(name)
     present = commands.present(robot, _complete(robot, state))

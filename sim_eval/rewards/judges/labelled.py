@@ -33,11 +33,11 @@ def read_labelled(folders: Sequence[Path]) -> list[LabelledClip]:
         store = ResultStore(folder)
         if not (store.results_path.is_file() and store.settings_path.is_file()):
             raise UsageError(f"{folder} holds no roll-outs: there is no {store.results_path.name}.")
-        instruction = store.read_settings()["identity"]["instruction"]
+        told = store.read_settings()["identity"]
         for record in store.records():
             if "video" in record:
                 frames, fps = read_video(folder / record["video"])
-                clip = Clip(frames, instruction, fps)
+                clip = Clip(frames, record["instruction"] if "instruction" in record else told["instruction"], fps)
                 found.append(LabelledClip(clip, bool(record["success"]), f"{folder.name}/{record['video']}"))
     if not found:
         raise UsageError(

@@ -41,7 +41,7 @@ class RecordedStart(StartSource):
         )
         self.embodiment = replace(embodiment, fps=opened.embodiment.fps)
         self._name = opened.source.name
-        self._episodes = opened.episodes
+        self.episodes = opened.episodes
         self._recording = Recording(opened.source, opened.binding, self.embodiment, opened.episodes, 0)
 
     def open(self, options: Mapping[str, Any], place: Place, generator: np.random.Generator) -> Start:
@@ -63,8 +63,8 @@ class RecordedStart(StartSource):
     def _chosen(self, options: Mapping[str, Any], generator: np.random.Generator) -> int:
         wanted = options.get("episode")
         if wanted is None:
-            return self._episodes[int(generator.integers(len(self._episodes)))]
-        if not isinstance(wanted, Integral) or wanted not in self._episodes:
-            known = ", ".join(map(str, self._episodes[:8])) + (", ..." if len(self._episodes) > 8 else "")
+            return self.episodes[int(generator.integers(len(self.episodes)))]
+        if not isinstance(wanted, Integral) or wanted not in self.episodes:
+            known = ", ".join(map(str, self.episodes[:8])) + (", ..." if len(self.episodes) > 8 else "")
             raise UsageError(f"options['episode'] is {wanted!r}; the episodes of {self._name} here are {known}.")
         return int(wanted)

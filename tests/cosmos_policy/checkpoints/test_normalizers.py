@@ -1,6 +1,7 @@
 """Which normaliser an embodiment gets with a checkpoint: the one it was trained with, or none at all."""
 
 import json
+import pickle
 import shutil
 from dataclasses import replace
 
@@ -66,6 +67,14 @@ def test_a_folders_own_card_brings_its_normaliser_and_says_so(folder, observatio
     np.testing.assert_allclose(chunk.unified, np.asarray(chunk.model, np.float64) * 2.0 + 0.5)
     assert chunk.info["normalizer"].startswith("meanstd, statistics droid")
     assert f"droid: normaliser {chunk.info['normalizer']}" in caplog.text
+
+
+def test_a_robot_that_came_from_another_process_gets_the_checkpoints_normaliser(folder, droid):
+    write_card(folder)
+    checkpoint = resolve_checkpoint(folder)
+    travelled = pickle.loads(pickle.dumps(droid))
+    expected = embodiment_for(checkpoint, droid).normalizer.describe()
+    assert embodiment_for(checkpoint, travelled).normalizer.describe() == expected != droid.normalizer.describe()
 
 
 def test_an_embodiment_that_the_card_does_not_name_is_refused(folder):

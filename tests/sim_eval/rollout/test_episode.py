@@ -46,12 +46,14 @@ class Replayed(WorldActionModel):
         raise NotImplementedError
 
 
-def make_world(embodiment):
+def make_world(embodiment, records=False):
     import sim_eval  # noqa: F401 (registers it)
+    from sim_eval.rollout.worlds import WorldInPhysics
 
-    return gymnasium.make(
+    environment = gymnasium.make(
         "CosmosPolicy/Robosuite-v0", task="lift", embodiment=embodiment, image_size=(32, 32)
     ).unwrapped
+    return WorldInPhysics(environment, records=records)
 
 
 def expert_actions(world) -> np.ndarray:
@@ -59,19 +61,20 @@ def expert_actions(world) -> np.ndarray:
     from sim_eval.physics.expert import ScriptedExpert
     from sim_eval.physics.quantities import commanded, measured
 
-    expert, states, commands = ScriptedExpert(world.physics), [], []
+    physics = world.environment.physics
+    expert, states, commands = ScriptedExpert(physics), [], []
     for _ in range(10_000):
         command = expert.act()
-        states.append(measured(world.physics.state()))
+        states.append(measured(physics.state()))
         commands.append(commanded(command))
-        world.physics.step(command)
+        physics.step(command)
         if expert.phase is None:
             break
     trajectory = Trajectory(
         {name: np.stack([state[name] for state in states]) for name in states[0]},
         {name: np.stack([command[name] for command in commands]) for name in commands[0]},
     )
-    return world.embodiment.encode(trajectory)
+    return world.robot.encode(trajectory)
 
 
 # DROID's actions are motions of the measured pose: each new anchor takes over how far the arm lags behind, which nobody
@@ -79,7 +82,7 @@ def expert_actions(world) -> np.ndarray:
 @pytest.mark.parametrize(("embodiment", "horizon"), [("droid_joint", 8), ("droid", 150), ("ur", 8)])
 def test_the_experts_actions_do_the_task_again(physics, embodiment, horizon):
     world = make_world(embodiment)
-    world.reset(seed=SEED)
+    world.reset(SEED)
     model = Replayed(expert_actions(world))
     task = Task("lift the red cube", max(16, horizon), Sampling(), Timing(horizon), seed=SEED)
     episode = play(world, model, task, 0, film=False)
@@ -92,9 +95,9 @@ def test_the_experts_actions_do_the_task_again(physics, embodiment, horizon):
 
 def test_a_policy_that_stays_fails_when_its_time_is_over_and_is_filmed(physics):
     world = make_world("droid_joint")
-    world.time_limit_s = 0.6
-    world.reset(seed=SEED)
-    still = world.embodiment.encode_state(world.observe()["state"])
+    world.environment.time_limit_s = 0.6
+    world.reset(SEED)
+    still = world.robot.encode_state(world.observe()["state"])
     model = Replayed(still)
     task = Task("lift the red cube", 16, Sampling(), Timing(4, latency_steps=2), seed=SEED)
     episode = play(world, model, task, 0, film=True)
@@ -103,3 +106,23 @@ def test_a_policy_that_stays_fails_when_its_time_is_over_and_is_filmed(physics):
     assert episode.frames.shape == (10, 48, 32, 3)
     assert [request.observation.stamp for request in model.requests] == pytest.approx([0, 4 / 15, 8 / 15])
     assert [None if r.prefix is None else len(r.prefix) for r in model.requests] == [None, 2, 2]
+
+
+def test_what_is_recorded_is_what_was_measured_seen_and_then_commanded(physics):
+    world = make_world("droid_joint", records=True)
+    world.environment.time_limit_s = 0.5
+    world.reset(SEED)
+    home = world.observe()["state"]
+    moving = np.concatenate([home["joint_position"], home["gripper_position"]]) + np.linspace(0, 0.4, 8)[:, None]
+    task = Task("lift the red cube", 8, Sampling(), Timing(4), seed=SEED)
+    episode = play(world, Replayed(moving), task, 0, film=True)
+    rows = world.rows
+    world.close()
+    assert len(rows) == episode.record["steps"] == 8
+    scene = physics.open_environment("lift", "droid", seed=SEED, image_size=(32, 32), supersampling=1)
+    for (state, images, command), frame in zip(rows, episode.frames, strict=False):
+        np.testing.assert_array_equal(state.joint_positions, scene.state().joint_positions)
+        np.testing.assert_array_equal(world.robot.compose(images), frame)
+        scene.step(command)
+    assert np.abs(scene.state().joint_positions - rows[0][0].joint_positions).max() > 0.05
+    scene.close()

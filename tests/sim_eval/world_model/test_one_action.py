@@ -8,6 +8,7 @@ import embodiments
 from cosmos_policy.errors import UsageError
 from embodiments import EmbodimentError
 from sim_eval.world_model.one_action import OneActionAtATime
+from sim_eval.world_model.stops import within_stops
 
 
 @pytest.fixture(scope="module")
@@ -70,19 +71,83 @@ def test_going_blind_asks_for_nothing_until_the_chunk_is_full(make_world, tiny, 
     assert environment.unwrapped.world.chunks == 1
 
 
-def test_a_closed_loop_is_played_in_imagination(make_world, tiny):
-    """The loop that ``cosmos-policy rollout`` plays in physics: it needs no word changed for an imagined world."""
-    from cosmos_policy.types import Sampling
-    from sim_eval.rollout.episode import Task, play
-    from sim_eval.rollout.execution import Timing
+def test_rewards_that_look_are_asked_when_they_are_due(make_world):
+    from sim_eval.rewards import Verdict
 
-    goal = {"goal": {"gripper_position": [0.5]}, "tolerance": {"gripper_position": 100.0}}
-    for rewards, success, steps in (([], False, 9), ([{"proprioceptive_goal": goal}], True, 1)):
-        world = OneActionAtATime(make_world(chunk_size=8, time_limit_s=0.6, rewards=rewards))
-        task = Task("lift the cube", 8, Sampling(), Timing(4), 3)
-        episode = play(world, tiny, task, 0, film=True)
-        assert (episode.record["success"], episode.record["steps"]) == (success, steps)
-        assert episode.frames.shape == (steps + 1, 72, 64, 3) and world.time_limit_s == 0.6
+    seen = []
+
+    def look(transition):
+        seen.append((transition.steps, len(transition.frames), transition.first is not None))
+        return Verdict()
+
+    environment = OneActionAtATime(make_world(chunk_size=8, rewards=[look]), judged_every=3)
+    environment.reset(seed=0)
+    for _ in range(13):
+        environment.step_blind(environment.hold())
+    assert seen == [(3, 4, True), (6, 7, True), (9, 2, True), (12, 5, True)], "frames since the chunk began"
+    with pytest.raises(UsageError, match="judged_every is 0"):
+        OneActionAtATime(environment.env, judged_every=0)
+
+
+def test_footage_is_every_frame_once_and_costs_no_look_of_its_own(make_world, tiny, monkeypatch):
+    from sim_eval.world_model import one_action
+
+    asked = []
+    imagine = one_action.imagine
+    monkeypatch.setattr(one_action, "imagine", lambda *rest: asked.append(len(rest[2])) or imagine(*rest))
+    environment = OneActionAtATime(make_world(chunk_size=4), keeps_footage=True)
+    by_chunk = make_world(chunk_size=4)
+    environment.reset(seed=6)
+    by_chunk.reset(seed=6)
+    expected = [by_chunk.unwrapped.clip]
+    for seed in (1, 2):
+        commands = chunk(environment, seed=seed)
+        by_chunk.step(commands)
+        expected.append(by_chunk.unwrapped.clip[1:])
+        for row in range(4):
+            environment.step_blind(environment.commands.pick(commands, row))
+    assert len(asked) == 2
+    np.testing.assert_array_equal(environment.footage(), np.concatenate(expected))
+    environment.step_blind(environment.hold())
+    assert len(environment.footage()) == 10 and len(asked) == 3
+    np.testing.assert_array_equal(environment.footage()[-1], environment.observe()["composed"])
+    environment.keeps_footage = False
+    with pytest.raises(UsageError, match="keeps no footage"):
+        environment.footage()
+
+
+def test_a_robot_stops_at_its_stops():
+    robot = embodiments.get("agibot")
+    command = {
+        field.name: np.zeros(field.shape) + 0.5 * (field.name.endswith("xyzw"))
+        for field in embodiments.commands.command_fields(robot)
+    }
+    kept, stopped = within_stops(robot, command)
+    assert not stopped and data_equivalence(kept, command)
+    kept, stopped = within_stops(robot, {**command, "left_gripper_position": np.array([130.0])})
+    assert stopped and kept["left_gripper_position"] < 126 and data_equivalence({**kept, **command}, command)
+
+
+@pytest.mark.parametrize("name", ["ur", "agibot", "egocentric", "umi", "libero", "dual_franka"])
+def test_a_policy_acts_where_its_commands_have_put_the_robot(name, make_world, tiny):
+    """Robots whose poses follow from joints or hands: an imagined one has no joints, only the poses it was told."""
+    from cosmos_policy.types import Observation
+
+    robot = embodiments.get(name)
+    example = robot.example_observation()
+    images = {view: np.ascontiguousarray(image[::8, ::8]) for view, image in example["images"].items()}
+    environment = make_world(embodiment=name, dataset=None, start={"images": images, "state": example["state"]})
+    environment = OneActionAtATime(environment)
+    observation, _ = environment.reset(seed=0)
+    for _ in range(2):
+        seen = Observation(observation["images"], observation["state"])
+        commands = tiny.policy(seen, "wave", embodiment=robot, chunk_size=4).commands
+        told, _ = within_stops(robot, environment.commands.pick(commands, 0))
+        observation, *_ = environment.step(told)
+    for block in robot.pose_blocks:
+        np.testing.assert_allclose(
+            observation["state"][f"{block.name}_position"], commands[f"{block.name}_position"][0], atol=1e-9
+        )
 
 
 def test_holding_moves_nothing(stepwise):
