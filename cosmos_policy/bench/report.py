@@ -40,7 +40,8 @@ def print_tables(bench: Bench, console: Console) -> None:
     if bench.float32_error is not None:
         console.print(f"native against diffusers, both in float32: relative error {bench.float32_error:.1e}.")
     console.print(
-        "floor: arithmetic and weights' bytes of denoising; x: denoising over it. error: relative to float32."
+        "floor: arithmetic and weights' bytes of denoising; x: denoising over it. error: relative to float32. "
+        "new prompt: the whole call with an instruction that was never seen, without prepare."
     )
     for name in dict.fromkeys(line.measurement.engine for line in bench.lines):
         console.print(name)
@@ -53,6 +54,9 @@ def _stages(lines: list[Line], first: int) -> Table:
         spreads = [line.measurement.stages.get(stage) for line in lines]
         if any(spreads):
             table.add_row(stage, *("" if one is None else f"{one.p50:.1f} / {one.p99:.1f}" for one in spreads))
+    news = [line.new_prompt for line in lines]
+    if any(news):
+        table.add_row("new prompt", *("" if one is None else f"{one.p50:.1f} / {one.p99:.1f}" for one in news))
     return table
 
 

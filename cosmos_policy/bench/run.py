@@ -10,7 +10,8 @@ import torch
 
 from cosmos_policy.bench.cases import Case, make_call, make_request
 from cosmos_policy.bench.floor import Chip, Floor, count_floor, measure_chip
-from cosmos_policy.bench.measure import Measurement, measure
+from cosmos_policy.bench.measure import Measurement, Spread, measure
+from cosmos_policy.bench.new_prompts import measure_new_prompts
 from cosmos_policy.bench.parity import float32_rows, relative_error
 from cosmos_policy.engine.native import NativeEngine
 from cosmos_policy.engine.reference import ReferenceEngine
@@ -35,12 +36,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Line:
-    """One case on one engine. floor: None for engines other than ours. error: relative to float32, or None."""
+    """One case on one engine. floor: None for engines other than ours. error: relative to float32, or None. new_prompt:
+    the same call with instructions that were never seen; only of a robot's calls, alone, on our engine: diffusers reads
+    every prompt anew in every call."""
 
     case: str
     measurement: Measurement
     floor: Floor | None = None
     error: float | None = None
+    new_prompt: Spread | None = None
 
 
 @dataclass(frozen=True)
@@ -98,12 +102,14 @@ def _line(
     batch = [make_call(case, parts.tokenizer, seed) for seed in range(size)]
     measurement = measure(engine, batch, settings.calls)
     requests = [prepare() for prepare in batch]
-    first, floor = requests[0], None
+    first, floor, new_prompt = requests[0], None, None
     if chip is not None:
         texts, negatives = (
             [len(prompt_token_ids(parts.tokenizer, prompt, parts.system_prompt, system_prompt_for(first)))] * size
             for prompt in (first.prompt, first.negative_prompt)
         )
         floor = count_floor(requests, texts, negatives, parts, *chip)
+        if size == 1 and case.call != "generate":
+            new_prompt = measure_new_prompts(engine, first, settings.calls)
     error = relative_error(engine, first, exact[case]) if case in exact and size == 1 else None
-    return Line(case.name, measurement, floor, error)
+    return Line(case.name, measurement, floor, error, new_prompt)

@@ -8,11 +8,13 @@ import torch
 
 from cosmos_policy.bench.cases import Case, make_request
 from cosmos_policy.bench.floor import Chip, count_floor
+from cosmos_policy.bench.new_prompts import measure_new_prompts
 from cosmos_policy.bench.report import as_json
 from cosmos_policy.bench.run import Settings, run_bench
 from cosmos_policy.bench.sizes import AUTOENCODER, HEADS, TRANSFORMERS
 from cosmos_policy.checkpoints import resolve_checkpoint
 from cosmos_policy.engine.layout import layout_of
+from cosmos_policy.engine.native import NativeEngine
 from cosmos_policy.engine.text import prompt_token_ids
 from cosmos_policy.engine.weights import load_parts
 from cosmos_policy.types import Sampling
@@ -39,6 +41,8 @@ def test_both_engines_are_measured_and_compared(parts):
     assert told[0]["error"] == 0  # float32 against itself
     assert 0 <= told[1]["error"] < 1e-5
     assert told[1]["floor"]["denoise_ms"] > 0
+    assert told[0]["new_prompt"] is None
+    assert 0 < told[1]["new_prompt"]["p50"] <= told[1]["new_prompt"]["p99"]
     stages = told[1]["measurement"]["stages"]
     assert {"prepare", "text", "encode", "step", "decode", "transfer"} <= set(stages)
     parts_ms = sum(spread["p50"] for stage, spread in stages.items() if stage != "step")
@@ -80,3 +84,12 @@ def test_the_published_sizes_have_the_published_parameters():
     assert billions["nano"] == pytest.approx(15.2, abs=0.1)
     assert billions["super"] == pytest.approx(64, abs=1.5)
     assert sum(weight.numel() for weight in vae.parameters()) / 1e6 == pytest.approx(705, abs=1)
+
+
+def test_new_prompts_are_new_to_the_engine(parts):
+    engine = NativeEngine(parts, CPU, torch.float32)
+    request = make_request(Case("policy", "policy", chunk_size=4, sampling=QUICK, text_tokens=80), parts.tokenizer)
+    engine.run([request])
+    known = engine.texts.misses
+    measure_new_prompts(engine, request, 3)
+    assert engine.texts.misses == known + 3
