@@ -16,7 +16,7 @@ from cosmos_policy.training.data.prepared import PreparedDataset, pad_to_canvas
 from cosmos_policy.training.evaluation import psnr_db
 from cosmos_policy.training.settings import AutoencoderSettings, TrainSettings
 from cosmos_policy.training.task import Task, generator_for
-from cosmos_policy.training.whole_video import decode_whole, encode_whole
+from cosmos_policy.training.whole_video import decode_whole, encode_whole, operations_for
 
 #: Of a canvas's padding so many cells around the content are shown: the encoder's convolutions look that far.
 MARGIN_CELLS = 2
@@ -40,13 +40,13 @@ class Reconstruction(nn.Module):
         super().__init__()
         self.autoencoder = autoencoder
         self._weights = weights
-        self._call = torch.compile(self._reconstruct, dynamic=False) if compiled else self._reconstruct
+        self._operations = operations_for(autoencoder, compiled)
 
     def forward(self, batch: tuple[Tensor, Tensor, tuple[int, int]]) -> dict[str, Tensor]:
         """Losses by name, scalars; "total" is their weighted sum."""
         pixels, noise, (height, width) = batch
         weights = self._weights
-        decoded, divergence = self._call(pixels, noise)
+        decoded, divergence = self._reconstruct(pixels, noise)
         shown, wanted = decoded[..., :height, :width], pixels[..., :height, :width]
         difference = shown - wanted
         losses = {
@@ -60,8 +60,8 @@ class Reconstruction(nn.Module):
 
     def _reconstruct(self, pixels: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """The clip as it comes back, float32, and the divergence of its latents."""
-        posterior = encode_whole(self.autoencoder, pixels)
-        decoded = decode_whole(self.autoencoder, posterior.mean + posterior.std * noise)
+        posterior = encode_whole(self.autoencoder, pixels, self._operations)
+        decoded = decode_whole(self.autoencoder, posterior.mean + posterior.std * noise, self._operations)
         return decoded.float(), posterior.kl().float().mean() / noise[0].numel()
 
 

@@ -25,10 +25,11 @@ class FlowMatching(nn.Module):
         super().__init__()
         self.network = network
         self._weights = weights
-        self._call = torch.compile(network, dynamic=False) if compiled else network
+        if compiled:  # every layer alike: compiled once for all of them
+            network.transformer.compile_repeated_blocks(dynamic=False)
 
     def forward(self, noised: Noised) -> dict[str, Tensor]:
-        loss = velocity_loss(noised, *self._call(noised.network), self._weights)
+        loss = velocity_loss(noised, *self.network(noised.network), self._weights)
         return {"total": loss.total, "video": loss.video, "action": loss.action}
 
 

@@ -17,6 +17,7 @@ from diffusers.training_utils import EMAModel
 from cosmos_policy.errors import Failure, UsageError
 from cosmos_policy.training.batch_ahead import BatchAhead
 from cosmos_policy.training.optimizing import optimizer_for, set_rate
+from cosmos_policy.training.passes import Passes, RecordedPasses
 from cosmos_policy.training.settings import TrainSettings
 from cosmos_policy.training.task import Task
 
@@ -60,8 +61,11 @@ class Trainer:
         self._module, self._stepper = accelerator.prepare(task.module, self._optimizer)
         if self._average is not None:
             self._average.to(accelerator.device)
+        self._passes = self._make_passes()
         self._step = 0
-        self._ahead = BatchAhead(task.batch, settings.seed, accelerator.process_index, settings.accumulate)
+        self._ahead = BatchAhead(
+            task.batch, settings.seed, accelerator.process_index, settings.accumulate, accelerator.device
+        )
         if resume:
             self._read_state()
         elif accelerator.is_main_process:
@@ -117,17 +121,24 @@ class Trainer:
         for part in range(settings.accumulate):
             batch = self._ahead.batch(self._step, part)
             last = part == settings.accumulate - 1
-            with self._precision(), _unsynchronised(accelerator, self._module, not last):
-                losses = self._module(batch)
-                accelerator.backward(losses["total"] / settings.accumulate)
+            with _unsynchronised(accelerator, self._module, not last):
+                losses = self._passes.run(batch)
             for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + value.detach().float() / settings.accumulate
+                sums[name] = sums.get(name, 0.0) + value.float() / settings.accumulate
         norm = accelerator.clip_grad_norm_(self._trained, settings.optimizer.clip_norm)
         self._stepper.step()
-        self._stepper.zero_grad(set_to_none=True)
+        self._passes.clear()
         if self._average is not None:
             self._average.step(self._trained)
         return sums | {"gradient_norm": torch.as_tensor(norm).detach().float()}
+
+    def _make_passes(self) -> Passes:
+        recorded = self._settings.cuda_graph and self._accelerator.device.type == "cuda"
+        if recorded and self._accelerator.num_processes > 1:
+            raise UsageError("cuda_graph records the passes of one GPU; leave it out with several, or train on one.")
+        return (RecordedPasses if recorded else Passes)(
+            self._module, self._accelerator.backward, self._trained, 1.0 / self._settings.accumulate, self._precision
+        )
 
     def _settle(self) -> None:
         """Wait for the device, and for the others."""
@@ -166,7 +177,8 @@ class Trainer:
 
     def _evaluate(self) -> Mapping[str, float]:
         self._module.eval()
-        with self.averaged(), torch.no_grad(), self._precision():
+        # Its batches have other shapes: compiling for them would take longer than they do.
+        with self.averaged(), torch.no_grad(), self._precision(), torch.compiler.set_stance("force_eager"):
             found = dict(self._task.evaluate()) if self._accelerator.is_main_process else {}
         self._module.train()
         self._accelerator.wait_for_everyone()

@@ -25,6 +25,7 @@ from cosmos_policy.training.settings import DatasetSettings, TrainSettings
 from cosmos_policy.training.stream import BatchedTransformer
 from cosmos_policy.training.task import Task
 from cosmos_policy.training.trainer import Outcome
+from cosmos_policy.training.whole_video import operations_for
 from embodiments import Embodiment
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
@@ -97,6 +98,7 @@ class _Windows:
     ):
         base = material.base
         self.autoencoder = base.autoencoder().to(device).eval().requires_grad_(False)
+        self._operations = operations_for(self.autoencoder, settings.compile)
         self.texts = TextTable(base.tokenize)
         self._fingerprint = base.autoencoder_fingerprint()
         self._grid = grid_of(transformer_config, self.autoencoder.config)
@@ -127,6 +129,7 @@ class _Windows:
                 self._fingerprint,
                 self._folder,
                 lambda done, of: self._tell("encoding windows", done, of),
+                self._operations,
             )
 
         history = self._settings.mixture.history_rows

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from cosmos_policy.engine.operations import Operations
 from cosmos_policy.training.data.prepared import PreparedDataset
-from cosmos_policy.training.whole_video import encode_whole
+from cosmos_policy.training.whole_video import PLAIN, encode_whole
 
 #: Pixels that are encoded in one pass: 8 windows of 17 frames of a tier-480 canvas, more of smaller ones.
 PASS_PIXELS = 8 * 17 * 544 * 736
@@ -52,12 +53,12 @@ def to_pixels(frames: np.ndarray | torch.Tensor, device: torch.device) -> torch.
 
 
 @torch.no_grad()
-def encode(autoencoder, canvases: np.ndarray, cells: tuple[int, int]) -> torch.Tensor:
+def encode(autoencoder, canvases: np.ndarray, cells: tuple[int, int], operations: Operations = PLAIN) -> torch.Tensor:
     """uint8 [B, T, canvas height, canvas width, 3] -> normalised latents [B, C, T', h, w] of the content's `cells`."""
     parameter = next(autoencoder.parameters())
     pixels = to_pixels(canvases, parameter.device).to(parameter.dtype)
     with torch.autocast(parameter.device.type, enabled=False):
-        latents = encode_whole(autoencoder, pixels).mode().float()
+        latents = encode_whole(autoencoder, pixels, operations).mode().float()
     return normalised(autoencoder, latents)[..., : cells[0], : cells[1]]
 
 
@@ -84,10 +85,12 @@ def latents_of(
     fingerprint: str,
     folder: Path,
     progress: Callable[[int, int], None] | None = None,
+    operations: Operations = PLAIN,
 ) -> torch.Tensor:
     """float16 [W, C, T', h, w]: the latents of windows that start at `places` (episode, frame).
 
-    fingerprint: of the autoencoder's weights. folder: where they are kept, and found the next time.
+    fingerprint: of the autoencoder's weights. folder: where they are kept, and found the next time. operations: what
+    the autoencoder runs on.
     """
     shaping = [fingerprint, dataset.fingerprint, chunk_size, list(map(list, places))]
     path = folder / f"{hashlib.sha256(json.dumps(shaping).encode()).hexdigest()[:16]}.safetensors"
@@ -101,7 +104,9 @@ def latents_of(
         rows = torch.as_tensor(starts)[:, None] + torch.arange(frames)
         for some in rows.split(windows):
             parts.append(
-                encode(autoencoder, clip[some.minimum(torch.tensor(len(clip) - 1)).numpy()], cells).half().cpu()
+                encode(autoencoder, clip[some.minimum(torch.tensor(len(clip) - 1)).numpy()], cells, operations)
+                .half()
+                .cpu()
             )
             done += len(some)
             if progress is not None:
