@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import platform
 import time
@@ -16,7 +17,7 @@ from cosmos_policy.calls.examples import EXAMPLES
 from cosmos_policy.calls.job import Habits, find_embodiment
 from cosmos_policy.checkpoints import Checkpoint, embodiment_for
 from cosmos_policy.checkpoints.layout import distilled_sigmas, read_index
-from cosmos_policy.engine.request import Engine, OnStep
+from cosmos_policy.engine.request import Engine, OnStep, Rest
 from cosmos_policy.errors import Cancelled, Failure, UsageError
 from cosmos_policy.generator.guardrails import Guardrails, State, is_guarded, load_guardrails
 from cosmos_policy.generator.jobs import Habits as GenerationHabits
@@ -122,14 +123,17 @@ class LocalModel(WorldActionModel):
     def follow_generate(self, request: GenerateRequest, tell: Callable[[dict[str, int]], None]) -> Media:
         """One generation that tells {"step": done, "steps": in all}; what `tell` raises stops it."""
         tell({})
-        return self.generate(request, on_step=lambda done, steps: tell({"step": done, "steps": steps}))
+        media = self._generate(
+            [request], lambda done, steps: tell({"step": done, "steps": steps}), rest=lambda: tell({})
+        )
+        return media[0]
 
     def follow_reason(self, request: ReasonRequest, tell: Callable[[dict[str, str]], None]) -> Reply:
         """One reply that tells {"text": ..., "reasoning": ...} by and by; what `tell` raises stops it.
 
         For requests that came over a wire: they hold their pictures, and nothing that they point to is read.
         """
-        for said in self._reasoner().stream(request, read_inline):
+        for said in self._reasoner().stream(request, read_inline, rest=lambda: tell({})):
             if isinstance(said, Reply):
                 return self._sign(said)
             tell({"text": said.text, "reasoning": said.reasoning} if said.text or said.reasoning else {})
@@ -144,7 +148,12 @@ class LocalModel(WorldActionModel):
         """As :meth:`follow_reason`, several at once: each tells, and is answered, by its number. What `tell` raises
         stops that one alone, and is its answer."""
         stopped: set[int] = set()
-        for number, said in self._reasoner().follow(requests, read_inline, stopped):
+
+        def rest() -> None:
+            with contextlib.suppress(Cancelled):  # noticed again when that one's turn has come
+                tell(0, {})
+
+        for number, said in self._reasoner().follow(requests, read_inline, stopped, rest):
             if isinstance(said, Reply):
                 answer(number, self._sign(said))
             elif isinstance(said, UsageError):
@@ -172,12 +181,17 @@ class LocalModel(WorldActionModel):
         return self._run(forward_dynamics, requests)
 
     def _run_generate(self, requests: Sequence[GenerateRequest], on_step: OnStep | None) -> list[Media]:
+        return self._generate(requests, on_step)
+
+    def _generate(
+        self, requests: Sequence[GenerateRequest], on_step: OnStep | None, rest: Rest | None = None
+    ) -> list[Media]:
         jobs = [make_job(request, self._generation, self._engine.name) for request in requests]
         guarded = [is_guarded(self.guardrails, request.guardrails) for request in requests]
         for request, wanted in zip(requests, guarded, strict=True):
             if wanted:
                 self._guard().check_words(request)
-        media = run_jobs(jobs, self._engine, on_step)
+        media = run_jobs(jobs, self._engine, on_step, rest)
         return [
             self._guard().check_media(each) if wanted else each for each, wanted in zip(media, guarded, strict=True)
         ]

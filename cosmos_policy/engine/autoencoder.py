@@ -14,6 +14,7 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import patchify, unpatchif
 from cosmos_policy.engine.causal_video import Segment, decode_segment, encode_segment
 from cosmos_policy.engine.graphs import Graphs
 from cosmos_policy.engine.operations import Operations
+from cosmos_policy.engine.request import Rest
 from cosmos_policy.errors import UsageError
 
 #: numbers that a pass holds for every pixel of video: the widest activation of Wan 2.2's decoder has 512 numbers for
@@ -21,6 +22,8 @@ from cosmos_policy.errors import UsageError
 NUMBERS_PER_PIXEL = 512 // 4 * 6
 
 
+#: with rests in between, parts of a clip are so many times smaller: shorter than a denoising step of the same video
+RESTING = 4
 #: frame sizes whose encoding is recorded
 KEPT_GRAPHS = 4
 
@@ -58,50 +61,60 @@ class Autoencoder:
 
     @_measured_kernels
     @torch.no_grad()
-    def encode(self, frames: np.ndarray) -> torch.Tensor:
-        """uint8 [B, 1 + 4 n, H, W, 3] -> float32 normalised latents [B, C, 1 + n, H / 16, W / 16]."""
+    def encode(self, frames: np.ndarray, rest: Rest | None = None) -> torch.Tensor:
+        """uint8 [B, 1 + 4 n, H, W, 3] -> float32 normalised latents [B, C, 1 + n, H / 16, W / 16].
+
+        rest: called between parts of a clip, which are shorter then.
+        """
         pixels = torch.from_numpy(np.ascontiguousarray(frames))
         if self.vae.device.type == "cuda":
             pixels = pixels.pin_memory()
         pixels = pixels.to(self.vae.device, non_blocking=True)
         if pixels.shape[:2] == (1, 1):  # what every action waits for: too short to launch kernel by kernel
             return self._graphs.run(pixels.shape, self._encode, pixels)
-        return self._encode(pixels)
+        return self._encode(pixels, rest)
 
-    def _encode(self, pixels: torch.Tensor) -> torch.Tensor:
+    def _encode(self, pixels: torch.Tensor, rest: Rest | None = None) -> torch.Tensor:
         # float32 first, as diffusers' pipeline does, then the autoencoder's own dtype
         x = (pixels.permute(0, 4, 1, 2, 3).float() / 127.5 - 1.0).to(self.vae.dtype)
         x = patchify(x, self.vae.config.patch_size or 1)
         parts = []
-        for start, stop, segment in self._segments(pixels.shape[0], *pixels.shape[2:4], pixels.shape[1], 4):
+        for start, stop, segment in self._segments(pixels.shape[0], *pixels.shape[2:4], pixels.shape[1], 4, rest):
             parts.append(encode_segment(self.vae.encoder, self._fast(x[:, :, start:stop]), segment))
         moments = self.vae.quant_conv(torch.cat(parts, dim=2))
         return ((moments.chunk(2, dim=1)[0] - self._mean) * self._inverse_std).float()
 
     @_measured_kernels
     @torch.no_grad()
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Normalised latents [B, C, 1 + n, h, w] -> uint8 [B, 1 + 4 n, 16 h, 16 w, 3], on the device."""
+    def decode(self, latents: torch.Tensor, rest: Rest | None = None) -> torch.Tensor:
+        """Normalised latents [B, C, 1 + n, h, w] -> uint8 [B, 1 + 4 n, 16 h, 16 w, 3], on the device. rest: as in
+        :meth:`encode`."""
         z = latents.to(self.vae.dtype) / self._inverse_std + self._mean
         z = self.vae.post_quant_conv(z)
         parts = []
         cell = self.vae.config.scale_factor_spatial
-        for start, stop, segment in self._segments(z.shape[0], z.shape[3] * cell, z.shape[4] * cell, z.shape[2], 1):
+        height, width = z.shape[3] * cell, z.shape[4] * cell
+        for start, stop, segment in self._segments(z.shape[0], height, width, z.shape[2], 1, rest):
             decoded = decode_segment(self.vae.decoder, self._fast(z[:, :, start:stop]), segment)
             parts.append(_to_bytes(unpatchify(decoded, self.vae.config.patch_size or 1)))
         return torch.cat(parts, dim=1)
 
     def _segments(
-        self, batch: int, height: int, width: int, frames: int, stride: int
+        self, batch: int, height: int, width: int, frames: int, stride: int, rest: Rest | None
     ) -> Iterator[tuple[int, int, Segment]]:
         """(start, stop, segment) over `frames` of `height` x `width` pixels, as many at a time as memory allows.
 
         stride: frames that make one latent frame: 4 while encoding (but the first is alone), 1 while decoding.
         """
-        latent_frames = max(self._pixels // (4 * batch * height * width), 1)
+        pixels = self._pixels if rest is None else self._pixels // RESTING
+        latent_frames = max(pixels // (4 * batch * height * width), 1)
         cuts = [0, *range(1 + stride * (latent_frames - 1) or 1, frames, stride * latent_frames), frames]
         segment = Segment(self._operations)
         for start, stop in pairwise(cuts):
+            if rest is not None and start > 0:
+                if self.vae.device.type == "cuda":
+                    torch.cuda.current_stream(self.vae.device).synchronize()
+                rest()
             segment.first, segment.last = start == 0, stop == frames
             yield start, stop, segment
 

@@ -25,7 +25,7 @@ from cosmos_policy.engine.noise import draw_noises
 from cosmos_policy.engine.offload import Offload, Placement
 from cosmos_policy.engine.packing import ROOM_STEP, text_room
 from cosmos_policy.engine.paths import Paths
-from cosmos_policy.engine.request import WARM_UP_ROUNDS, EngineRequest, EngineResult, OnStep
+from cosmos_policy.engine.request import WARM_UP_ROUNDS, EngineRequest, EngineResult, OnStep, Rest
 from cosmos_policy.engine.share import Share
 from cosmos_policy.engine.solver import Schedule, Solver
 from cosmos_policy.engine.sound import SoundDecoder
@@ -104,7 +104,9 @@ class NativeEngine:
         path += ["fp8"] * fp8 + [f"offload: {offload}"] * (offload is not None)
         self.name = f"native ({', '.join(path)})"
 
-    def run(self, requests: Sequence[EngineRequest], on_step: OnStep | None = None) -> list[EngineResult]:
+    def run(
+        self, requests: Sequence[EngineRequest], on_step: OnStep | None = None, rest: Rest | None = None
+    ) -> list[EngineResult]:
         """Answers, in order. Requests of one schedule (steps and flow shift) run together, whatever their sizes."""
         count = _Counter(on_step, sum(key[0] for key in {_schedule_key(request) for request in requests}), self.device)
         layouts = [layout_of(request, self._grid) for request in requests]
@@ -117,7 +119,7 @@ class NativeEngine:
                 places = list(group)
                 schedule = self._solver.schedule(steps, shift)
                 answers = self._run_batch(
-                    [requests[place] for place in places], [layouts[place] for place in places], schedule, count
+                    [requests[place] for place in places], [layouts[place] for place in places], schedule, count, rest
                 )
                 results.update(zip(places, answers, strict=True))
         return [results[place] for place in range(len(requests))]
@@ -147,17 +149,23 @@ class NativeEngine:
             torch.cuda.empty_cache()
 
     def _run_batch(
-        self, requests: list[EngineRequest], layouts: list[Layout], schedule: Schedule, count: _Counter
+        self,
+        requests: list[EngineRequest],
+        layouts: list[Layout],
+        schedule: Schedule,
+        count: _Counter,
+        rest: Rest | None,
     ) -> list[EngineResult]:
         watch = Stopwatch(self.device)
         prompts = self._read_prompts(requests, schedule)
         watch.mark("text")
-        known = self._encode([request.frames[None] for request in requests], layouts)
-        controls = self._encode([request.controls for request in requests], layouts)
+        rest_encoding = rest if self._share.alone else None  # all processes must do the same until they have encoded
+        known = self._encode([request.frames[None] for request in requests], layouts, rest_encoding)
+        controls = self._encode([request.controls for request in requests], layouts, rest_encoding)
         batch = make_batch(requests, layouts, self._frame(tuple(layouts)), known, controls, self.device)
         watch.mark("encode")
         video, sound, rows = self._denoise(batch, schedule, prompts, watch, count)
-        films = self._decode(batch, video) if self._share.answers else {}
+        films = self._decode(batch, video, rest) if self._share.answers else {}
         sounds = self._decode_sound(layouts, sound) if self._share.answers else {}
         watch.mark("decode")
         answers = rows.cpu().numpy()
@@ -210,7 +218,9 @@ class NativeEngine:
             if room != text_room(longest)
         ]
 
-    def _encode(self, clips: list[np.ndarray | None], layouts: list[Layout]) -> list[torch.Tensor | None]:
+    def _encode(
+        self, clips: list[np.ndarray | None], layouts: list[Layout], rest: Rest | None
+    ) -> list[torch.Tensor | None]:
         """Of each request's clips [n, T, H, W, 3] the latents, cut to the content; clips of one shape go together."""
         shapes: dict[tuple[int, ...], list[int]] = {}
         for place, clip in enumerate(clips):
@@ -218,7 +228,8 @@ class NativeEngine:
                 shapes.setdefault(clip.shape, []).append(place)
         known: list[torch.Tensor | None] = [None] * len(clips)
         for (count, *_), places in shapes.items():
-            latents = self._share.known(self._autoencoder.encode(np.concatenate([clips[place] for place in places])))
+            latents = self._autoencoder.encode(np.concatenate([clips[place] for place in places]), rest)
+            latents = self._share.known(latents)
             for place, latent in zip(places, latents.split(count), strict=True):
                 known[place] = latent[..., : layouts[place].latent_height, : layouts[place].latent_width]
         return known
@@ -274,13 +285,13 @@ class NativeEngine:
         lengths = [[0 if text is None else text.tokens for text in side] for side in (prompts.texts, prompts.negatives)]
         return self._denoiser.plan(batch, *lengths, scales, controls, videos)
 
-    def _decode(self, batch: Batch, video: torch.Tensor) -> dict[int, torch.Tensor]:
+    def _decode(self, batch: Batch, video: torch.Tensor, rest: Rest | None) -> dict[int, torch.Tensor]:
         """request -> uint8 frames [T + 1, H, W, 3] on the device, of those who want them."""
         films, start = {}, 0
         for place, (request, layout) in enumerate(zip(batch.requests, batch.layouts, strict=True)):
             if request.video:
                 latents = layout.to_latents(video[start + layout.made_start : start + layout.video_tokens])
-                films[place] = self._autoencoder.decode(latents)[0]
+                films[place] = self._autoencoder.decode(latents, rest)[0]
             start += layout.video_tokens
         return films
 

@@ -18,7 +18,7 @@ import torch
 from diffusers import Cosmos3OmniPipeline, CosmosActionCondition
 from PIL import Image
 
-from cosmos_policy.engine.request import WARM_UP_ROUNDS, EngineRequest, EngineResult, OnStep
+from cosmos_policy.engine.request import WARM_UP_ROUNDS, EngineRequest, EngineResult, OnStep, Rest
 from cosmos_policy.engine.sound import SoundDecoder
 from cosmos_policy.engine.text import check_prompt_length, prompt_token_ids, system_prompt_for
 from cosmos_policy.engine.weights import Parts
@@ -163,8 +163,10 @@ class ReferenceEngine:
         self._pipeline.set_progress_bar_config(disable=True)
         self._sound, self._distilled = SoundDecoder(parts.folder, device), parts.distilled_sigmas is not None
 
-    def run(self, requests: Sequence[EngineRequest], on_step: OnStep | None = None) -> list[EngineResult]:
-        """One after the other: the pipeline takes one sample a call."""
+    def run(
+        self, requests: Sequence[EngineRequest], on_step: OnStep | None = None, rest: Rest | None = None
+    ) -> list[EngineResult]:
+        """One after the other: the pipeline takes one sample a call. It encodes and decodes without a rest."""
         for request in requests:
             self._check(request)
         if any(request.sound_frames for request in requests):

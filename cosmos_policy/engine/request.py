@@ -80,6 +80,8 @@ class EngineResult:
 
 #: told after each denoising step: (steps done, steps in all). What it raises stops the run.
 OnStep = Callable[[int, int], None]
+#: called between pieces of long work that are no steps; what it raises stops the run
+Rest = Callable[[], None]
 
 
 #: on a GPU; elsewhere nothing is compiled, and one round has touched everything:
@@ -97,8 +99,13 @@ class Engine(Protocol):
     transformer: Any
     device: Any
 
-    def run(self, requests: Sequence[EngineRequest], on_step: OnStep | None = None) -> list[EngineResult]:
-        """Answers, in order. The same request gives the same answer, alone or among others."""
+    def run(
+        self, requests: Sequence[EngineRequest], on_step: OnStep | None = None, rest: Rest | None = None
+    ) -> list[EngineResult]:
+        """Answers, in order. The same request gives the same answer, alone or among others.
+
+        Another run may be made inside of `on_step` and `rest`: what is urgent need not wait for what is long.
+        """
         ...
 
     def warm_up(self, requests: Sequence[EngineRequest], other_prompts: bool = True) -> None:

@@ -10,9 +10,9 @@ from cosmos_policy.engine.packing import Branch, Pack, pack
 
 
 class Share:
-    """All of it. answers: whether this process is the one that is asked."""
+    """All of it. alone: whether nobody else computes. answers: whether this process is the one that is asked."""
 
-    answers = True
+    alone = answers = True
 
     def known(self, latents: torch.Tensor) -> torch.Tensor:
         """The latents of known frames, equal to the last bit in all processes."""

@@ -8,35 +8,38 @@ from dataclasses import replace
 
 import numpy as np
 
-from cosmos_policy.engine.request import Engine, EngineResult, OnStep
+from cosmos_policy.engine.request import Engine, EngineResult, OnStep, Rest
 from cosmos_policy.errors import Failure
 from cosmos_policy.generator.jobs import SOUND_RATE_HZ, Job
 from cosmos_policy.types import Media
 
 
-def run_jobs(jobs: Sequence[Job], engine: Engine, on_step: OnStep | None = None) -> list[Media]:
+def run_jobs(
+    jobs: Sequence[Job], engine: Engine, on_step: OnStep | None = None, rest: Rest | None = None
+) -> list[Media]:
     """Answers, in order. Jobs of one chunk are computed together, longer ones after them, chunk by chunk.
 
-    on_step: told of the denoising steps of all of them; what it raises stops everything within one step.
+    on_step: told of the denoising steps of all of them; what it raises stops everything within one step. rest: called
+    between parts of the work that are no steps.
     """
     progress = _Progress(sum(job.steps for job in jobs if len(job.chunks) > 1), on_step)
     results: dict[int, list[EngineResult]] = {}
     together = [place for place, job in enumerate(jobs) if len(job.chunks) == 1]
     if together:
-        answers = engine.run([jobs[place].chunks[0] for place in together], progress.teller())
+        answers = engine.run([jobs[place].chunks[0] for place in together], progress.teller(), rest)
         results |= {place: [answer] for place, answer in zip(together, answers, strict=True)}
     for place, job in enumerate(jobs):
         if len(job.chunks) > 1:
-            results[place] = _run_chunks(job, engine, progress)
+            results[place] = _run_chunks(job, engine, progress, rest)
     return [_media(job, results[place]) for place, job in enumerate(jobs)]
 
 
-def _run_chunks(job: Job, engine: Engine, progress: _Progress) -> list[EngineResult]:
+def _run_chunks(job: Job, engine: Engine, progress: _Progress, rest: Rest | None) -> list[EngineResult]:
     made: list[EngineResult] = []
     for chunk in job.chunks:
         if made:
             chunk = replace(chunk, frames=made[-1].video[-job.overlap :])
-        made += engine.run([chunk], progress.teller(chunk.sampling.num_inference_steps))
+        made += engine.run([chunk], progress.teller(chunk.sampling.num_inference_steps), rest)
     return made
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from transformers import DynamicCache, GenerationConfig
 
 from cosmos_policy.engine.graphs import Graphs
+from cosmos_policy.engine.request import Rest
 from cosmos_policy.errors import UsageError
 from cosmos_policy.reasoner.borrowing import borrow_weights
 from cosmos_policy.reasoner.choosing import first_tokens, weigh
@@ -22,6 +23,7 @@ from cosmos_policy.reasoner.conversation import Reader, Turn, read_conversation
 from cosmos_policy.reasoner.defaults import sampling_for
 from cosmos_policy.reasoner.network import load_network
 from cosmos_policy.reasoner.prompt import Prompt, Prompter, load_processor
+from cosmos_policy.reasoner.resting import resting
 from cosmos_policy.reasoner.rows import Rows, room_for, rows_that_fit
 from cosmos_policy.reasoner.sampling import Drawing, draw
 from cosmos_policy.reasoner.sources import read_source
@@ -80,33 +82,37 @@ class Reasoner:
         replies = {number: said for number, said in events if isinstance(said, Reply)}
         return [replies[number] for number in range(len(requests))]
 
-    def stream(self, request: ReasonRequest, read: Reader = read_source) -> Iterator[ReplyDelta | Reply]:
+    def stream(
+        self, request: ReasonRequest, read: Reader = read_source, rest: Rest | None = None
+    ) -> Iterator[ReplyDelta | Reply]:
         """What is said as it is said, and at last the whole :class:`Reply`. Closing the iterator stops the answer.
 
-        There is a delta for every token, also for one that adds nothing yet: whoever follows can stop at each.
+        There is a delta for every token, also for one that adds nothing yet: whoever follows can stop at each. rest:
+        called between the layers while the prompt is read; what it raises stops the answer.
         """
-        for _, said in self._events(self._read_all([request], read)):
+        for _, said in self._events(self._read_all([request], read), rest=rest):
             yield said
 
     def follow(
-        self, requests: Sequence[ReasonRequest], read: Reader, stopped: Set[int]
+        self, requests: Sequence[ReasonRequest], read: Reader, stopped: Set[int], rest: Rest | None = None
     ) -> Iterator[tuple[int, ReplyDelta | Reply | UsageError]]:
-        """Several at once: (request's number, what was said), for each as in :meth:`stream`; a wrong request's only
-        event is its error. stopped: the numbers of those that nobody waits for any more; it may grow on the way."""
+        """Several at once: (request's number, what was said), for each as in :meth:`stream`, `rest` too; a wrong
+        request's only event is its error. stopped: the numbers of those that nobody waits for any more; it may grow on
+        the way."""
         waiting: deque[_Answer] = deque()
         for number, request in enumerate(requests):
             try:
                 waiting.append(self._read(number, request, read))
             except UsageError as error:
                 yield number, error
-        yield from self._events(waiting, stopped)
+        yield from self._events(waiting, stopped, rest)
 
     def _read_all(self, requests: Sequence[ReasonRequest], read: Reader) -> deque[_Answer]:
         """All are read before one is answered: a wrong request costs nothing."""
         return deque(self._read(number, request, read) for number, request in enumerate(requests))
 
     def _events(
-        self, waiting: deque[_Answer], stopped: Set[int] = frozenset()
+        self, waiting: deque[_Answer], stopped: Set[int] = frozenset(), rest: Rest | None = None
     ) -> Iterator[tuple[int, ReplyDelta | Reply]]:
         """(request's number, what was said)."""
         free = list(range(self._count_rows(waiting)))[::-1]
@@ -120,7 +126,8 @@ class Reasoner:
                 answer = waiting.popleft()
                 if answer.number in stopped:
                     continue
-                cache, logits = self._read_prompt(answer)
+                with resting(self.network, self.device, rest):
+                    cache, logits = self._read_prompt(answer)
                 if answer.choices:
                     yield answer.number, self._chosen(answer, logits[0])
                     continue

@@ -11,7 +11,7 @@ from torch import distributed
 
 from cosmos_policy.engine.native import NativeEngine
 from cosmos_policy.engine.parallel.mesh import Mesh
-from cosmos_policy.engine.request import WARM_UP_ROUNDS, EngineRequest, EngineResult, OnStep
+from cosmos_policy.engine.request import WARM_UP_ROUNDS, EngineRequest, EngineResult, OnStep, Rest
 from cosmos_policy.errors import Failure, UsageError
 
 logger = logging.getLogger(__name__)
@@ -70,8 +70,10 @@ class GroupEngine:
         """Whether this process holds all language weights, as a reasoner needs them."""
         return self._mesh.sizes.tensor == 1
 
-    def run(self, requests: Sequence[EngineRequest], on_step: OnStep | None = None) -> list[EngineResult]:
-        """Answers, in order."""
+    def run(
+        self, requests: Sequence[EngineRequest], on_step: OnStep | None = None, rest: Rest | None = None
+    ) -> list[EngineResult]:
+        """Answers, in order. Only the first process decodes: in its rests there, the others are free already."""
         self._tell(Run(tuple(requests), on_step is not None))
         told: list[BaseException] = []
 
@@ -84,8 +86,16 @@ class GroupEngine:
                 raise
             self._tell(GoOn())
 
+        def rest_alone() -> None:
+            try:
+                rest()
+            except BaseException as error:
+                told.append(error)
+                raise
+
         try:
-            return self._engine.run(requests, None if on_step is None else step)
+            steps = None if on_step is None else step
+            return self._engine.run(requests, steps, None if rest is None else rest_alone)
         except UsageError:  # the same one in every process, before anything was exchanged
             raise
         except BaseException as error:

@@ -15,6 +15,8 @@ from cosmos_policy.engine.share import Share
 class MeshShare(Share):
     """The share of one place in a mesh."""
 
+    alone = False
+
     def __init__(self, mesh: Mesh):
         self._mesh, self.answers = mesh, mesh.first
 

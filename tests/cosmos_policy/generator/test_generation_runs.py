@@ -75,8 +75,40 @@ def test_what_the_progress_raises_stops_within_that_step(tiny, clip, transfer):
 def test_following_tells_of_every_step(tiny):
     told = []
     media = tiny.follow_generate(GenerateRequest("x", num_frames=5, sampling=QUICK), told.append)
-    assert told == [{}, {"step": 1, "steps": 2}, {"step": 2, "steps": 2}]
+    assert told[:3] == [{}, {"step": 1, "steps": 2}, {"step": 2, "steps": 2}]
+    assert set(map(len, told[3:])) == {0}  # rests while it is decoded
     assert len(media.frames) == 5
+
+
+def test_what_is_urgent_is_computed_between_steps_and_between_parts_of_a_clip(tiny, observation, clip):
+    """The long and the urgent answers are those that they are alone."""
+    robot = {"embodiment": "droid", "chunk_size": 4, "sampling": Sampling(1, 1.0, 5.0, 256), "seed": 2}
+    wanted = tiny.policy(observation, "go", **robot).model
+    request = GenerateRequest("x", num_frames=9, sampling=QUICK, transfer=Transfer({"blur": clip[:9]}), seed=4)
+    alone = tiny.generate(request).frames
+    places, steps = [], 0
+
+    def urgent(event):
+        nonlocal steps
+        steps = event.get("step", steps)
+        places.append(steps)
+        np.testing.assert_array_equal(tiny.policy(observation, "go", **robot).model, wanted)
+
+    np.testing.assert_array_equal(tiny.follow_generate(request, urgent).frames, alone)
+    assert places.count(0) > 1 and places.count(2) > 1  # while controls are encoded, and while frames are decoded
+
+
+def test_who_leaves_while_frames_are_decoded_stops_that_too(tiny):
+    told = []
+
+    def stop(event):
+        told.append(event)
+        if not event and len(told) > 1:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        tiny.follow_generate(GenerateRequest("x", num_frames=9, sampling=QUICK), stop)
+    assert told == [{}, {"step": 1, "steps": 2}, {"step": 2, "steps": 2}, {}]
 
 
 def test_long_prose_gets_a_warning_and_a_structured_prompt_none(tiny, caplog):

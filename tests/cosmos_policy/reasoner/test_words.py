@@ -8,9 +8,9 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.video_utils import load_video
 
-from cosmos_policy.errors import UsageError
+from cosmos_policy.errors import Cancelled, UsageError
 from cosmos_policy.reasoner import reasoner as module
-from cosmos_policy.types import ReasonRequest, ReasonSampling, Reply
+from cosmos_policy.types import ReasonRequest, ReasonSampling, Reply, Sampling
 
 GREEDY = ReasonSampling(temperature=0, presence_penalty=0.0)
 
@@ -244,3 +244,25 @@ def test_requests_that_mean_nothing_are_refused_in_one_sentence(tiny, options, s
 def test_sampling_that_no_distribution_can_mean_is_refused(settings):
     with pytest.raises(UsageError, match=next(iter(settings))):
         ReasonSampling(**settings)
+
+
+def test_what_is_urgent_is_computed_between_the_layers_of_a_prompt(tiny, reasoner, observation, picture):
+    robot = {"embodiment": "droid", "chunk_size": 4, "sampling": Sampling(1, 1.0, 5.0, 256), "seed": 2}
+    wanted = tiny.policy(observation, "go", **robot).model
+    request = ask(show(picture), words("What is red?"), max_tokens=6, seed=3)
+    rests = []
+
+    def rest():
+        rests.append(None)
+        np.testing.assert_array_equal(tiny.policy(observation, "go", **robot).model, wanted)
+
+    *_, reply = reasoner.stream(request, rest=rest)
+    assert reply.text == tiny.reason(request).text
+    assert len(rests) == 5  # two layers of language, two of vision, and one of vision's mergers
+
+    def leave():
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        list(reasoner.stream(request, rest=leave))
+    assert tiny.reason(request).text == reply.text  # no layer rests any more

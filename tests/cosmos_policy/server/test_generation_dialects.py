@@ -15,6 +15,7 @@ import numpy as np
 import openai
 import pytest
 from PIL import Image
+from server_helpers import connected, sighting
 
 from cosmos_policy.media import encode_media, settings_of
 from cosmos_policy.server.dialects import form_fields
@@ -209,3 +210,19 @@ def test_a_picture_that_cannot_be_made_is_told_why(tiny_server, changes, sentenc
     answer = httpx.post(f"{tiny_server.http}/v1/images/generations", json=body, timeout=60, trust_env=False)
     assert answer.status_code == 400, answer.text
     assert sentence in answer.json()["error"]["message"]
+
+
+def test_a_robot_does_not_wait_for_the_end_of_a_generation(tiny_server, client, tiny):
+    """It is served between two steps, again and again; the video is the one that it is alone."""
+    request = {"num_inference_steps": 60, "num_frames": 17, "seed": 3}
+    job = client.videos.create(prompt="a long one", size="320x192", extra_body=request)
+    started = time.monotonic()
+    while client.videos.retrieve(job.id).progress == 0 and time.monotonic() - started < 60:
+        time.sleep(0.02)
+    with connected(tiny_server) as robot:
+        for seed in range(5):
+            chunk = robot.policy(sighting(), "lift", embodiment="droid_joint", seed=seed, sampling=Sampling(1))
+            assert chunk.info["serving"]["batch_size"] == 1
+            assert client.videos.retrieve(job.id).status == "in_progress", "the robot waited for the generation's end"
+    media = tiny.generate("a long one", num_frames=17, size=(320, 192), seed=3, sampling=Sampling(60))
+    assert_same_video(client.videos.download_content(finished(client, job).id).read(), media)
