@@ -8,17 +8,13 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
-ROOMS = ("cosmos_policy", "embodiments", "launch", "ros2_nodes")
 
 
 @pytest.fixture(scope="module")
 def installed(ros, tmp_path_factory):
-    """The prefix that `colcon build` installed the package cosmos_policy into."""
+    """The prefix that `colcon build` of the whole repository installed the package cosmos_policy into."""
     workspace = tmp_path_factory.mktemp("workspace")
-    source = workspace / "src"
-    source.mkdir()
-    for room in ROOMS:
-        (source / room).symlink_to(REPOSITORY / room)
+    (workspace / "src").symlink_to(REPOSITORY)
     prefix = ros.python.parent.parent
     if not (prefix / "bin" / "colcon").exists():
         pytest.skip("this ROS has no colcon beside its Python")
@@ -32,6 +28,8 @@ def installed(ros, tmp_path_factory):
     command = [prefix / "bin" / "colcon", "build", "--cmake-args", *settings]
     done = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    built = {path.name for path in (workspace / "install").iterdir() if path.is_dir()}
+    assert built == {"cosmos_policy", "cosmos_policy_interfaces"}
     return workspace / "install" / "cosmos_policy"
 
 
@@ -56,6 +54,8 @@ def test_the_installation_holds_what_ros_looks_for(installed):
     assert (share / "cosmos_policy" / "launch" / "config" / "fastdds.xml").is_file()
     (packages,) = installed.glob("lib/python3*/site-packages")
     assert {path.name for path in packages.iterdir()} >= {"cosmos_policy", "embodiments", "ros2_nodes"}
+    interfaces = installed.parent / "cosmos_policy_interfaces" / "share" / "cosmos_policy_interfaces"
+    assert (interfaces / "action" / "RunInstruction.action").is_file()
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,7 @@ def _setup(contract: RobotContract, name: str) -> dict[str, Any]:
         "views": {view: stream.topic for view, stream in contract.views.items()},
         "size": view.size,
         "camera_hz": 15.0,
+        "still": False,
         "arm_kind": contract.outputs["arm"].kind,
         "arm_topic": contract.outputs["arm"].topic,
         "gripper": {name: getattr(gripper, name) for name in ("kind", "topic", "joint", "max_effort")},

@@ -31,7 +31,7 @@ AMPLITUDE_RAD, SWING_HZ, STIFFNESS = 0.25, 0.2, 3.0
 
 def load(moods: str, embodiment: str) -> WorldActionModel:
     """Called in the server's worker. moods: a file that says how to behave from the next question on, as JSON; "nan",
-    "short" and "far" spoil the answer, "late_s" delays it."""
+    "short" and "far" spoil the answer, "late_s" delays it, "dream" predicts frames of something else."""
     return SmoothPolicy(Path(moods), embodiment)
 
 
@@ -67,6 +67,8 @@ class SmoothPolicy(WorldActionModel):
         if mood.get("short"):
             unified = unified[:3]
         frame = robot.compose(observation.images)[::8, ::8]
+        if mood.get("dream"):
+            frame = np.random.default_rng(0).integers(0, 256, frame.shape, dtype=np.uint8)
         return ActionChunk(
             model=robot.normalize(unified).astype(np.float32),
             unified=unified,

@@ -21,8 +21,8 @@ CLOCK_HZ = 200.0
 
 
 class Body(Node):
-    """setup: views (view -> topic), size [H, W], camera_hz, emergency_stop_topic, deadman_topic or null, clock (publish
-    /clock), gripper (see `Gripper`)."""
+    """setup: views (view -> topic), size [H, W], camera_hz, still (whether pictures never change), clock (publish
+    /clock), emergency_stop_topic, deadman_topic or null, gripper (see `Gripper`)."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
         super().__init__("test_robot")
@@ -96,7 +96,7 @@ class Body(Node):
             self.violations.append(f"{what}: {np.asarray(numbers).tolist()}")
 
     def _see(self) -> None:
-        turn = int(200 * float(np.sum(self.position)))
+        turn = 0 if self.setup["still"] else int(200 * float(np.sum(self.position)))
         for view, publisher in self._cameras.items():
             if self.faults.get("camera_dies") in (view, "all"):
                 continue
