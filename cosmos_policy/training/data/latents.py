@@ -53,7 +53,9 @@ def to_pixels(frames: np.ndarray | torch.Tensor, device: torch.device) -> torch.
 
 
 @torch.no_grad()
-def encode(autoencoder, canvases: np.ndarray, cells: tuple[int, int], operations: Operations = PLAIN) -> torch.Tensor:
+def encode(
+    autoencoder, canvases: np.ndarray | torch.Tensor, cells: tuple[int, int], operations: Operations = PLAIN
+) -> torch.Tensor:
     """uint8 [B, T, canvas height, canvas width, 3] -> normalised latents [B, C, T', h, w] of the content's `cells`."""
     parameter = next(autoencoder.parameters())
     pixels = to_pixels(canvases, parameter.device).to(parameter.dtype)
@@ -99,15 +101,14 @@ def latents_of(
     cells = content_cells(dataset, int(autoencoder.config.scale_factor_spatial))
     frames = chunk_size + 1
     windows = max(1, PASS_PIXELS // (frames * dataset.fit.canvas_height * dataset.fit.canvas_width))
-    parts, done = [], 0
+    parts, done, device = [], 0, next(autoencoder.parameters()).device
     for clip, starts in _episodes(dataset, places, frames):
+        # An episode goes to the device once; each of its frames is in many windows.
+        shown = torch.from_numpy(clip).to(device)
         rows = torch.as_tensor(starts)[:, None] + torch.arange(frames)
+        rows = rows.clamp(max=len(clip) - 1).to(device)
         for some in rows.split(windows):
-            parts.append(
-                encode(autoencoder, clip[some.minimum(torch.tensor(len(clip) - 1)).numpy()], cells, operations)
-                .half()
-                .cpu()
-            )
+            parts.append(encode(autoencoder, shown[some], cells, operations).half().cpu())
             done += len(some)
             if progress is not None:
                 progress(done, len(places))
