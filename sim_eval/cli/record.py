@@ -17,7 +17,8 @@ def record(
         str | None, typer.Option(help=f"One of: {', '.join(robots.NAMES)}; default: the one of the embodiment.")
     ] = None,
     embodiment: Annotated[
-        str | None, typer.Option(help="Robot by the embodiment that it speaks: droid, droid_joint, dual_franka, ur.")
+        str | None,
+        typer.Option(help="Robot by the embodiment that it speaks: droid, droid_joint, dual_franka, egocentric, ur."),
     ] = None,
     episodes: Annotated[int, typer.Option(help="Successful episodes wanted; failures of the expert are dropped.")] = 10,
     seed: Annotated[int, typer.Option(help="Scene of the first attempt; each further one adds 1.")] = 0,

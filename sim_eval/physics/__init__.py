@@ -10,12 +10,13 @@ neither MuJoCo nor LeRobot. :func:`open_environment` brings in the simulator, af
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 from sim_eval.physics.randomization import PLAIN, Randomization
 
 if TYPE_CHECKING:
-    from sim_eval.physics.environment import PhysicsEnvironment
+    from sim_eval.physics.scene_environment import SceneEnvironment
 
 
 def open_environment(
@@ -26,7 +27,7 @@ def open_environment(
     image_size: tuple[int, int] = (640, 360),
     supersampling: int = 2,
     randomization: Randomization = PLAIN,
-) -> PhysicsEnvironment:
+) -> SceneEnvironment:
     """One scene, fixed by its seed.
 
     Args:
@@ -38,7 +39,7 @@ def open_environment(
         randomization: what the seed decides, and how widely.
 
     Raises:
-        UsageError: an unknown task or robot, a task for another number of arms, a negative seed, an image size or
+        UsageError: an unknown task or robot, a task for another kind of robot, a negative seed, an image size or
             supersampling below 1.
         Failure: robosuite or its OpenGL library is missing.
     """
@@ -53,16 +54,14 @@ def open_environment(
     if seed < 0:
         raise UsageError(f"seed {seed} is negative: a seed is 0 or more")
     chosen_task, chosen_robot = tasks.get(task), robots.get(robot)  # robots.get imports robosuite, with MUJOCO_GL set
-    if chosen_task.arms != len(chosen_robot.arms):
-        fitting = [name for name in tasks.NAMES if tasks.get(name).arms == len(chosen_robot.arms)]
+    if chosen_task.body != chosen_robot.body:
+        fitting = [name for name in tasks.NAMES if tasks.get(name).body == chosen_robot.body]
         raise UsageError(
-            f"the task {task!r} takes {chosen_task.arms} arm(s), and the robot {robot!r} has {len(chosen_robot.arms)}; "
-            f"its tasks are {', '.join(fitting)}"
+            f"the task {task!r} is for {chosen_task.body}, and the robot {robot!r} is {chosen_robot.body}; its tasks "
+            f"are {', '.join(fitting)}"
         )
-
-    from sim_eval.physics.environment import PhysicsEnvironment
-
-    return PhysicsEnvironment(
+    module, _, name = chosen_robot.environment.partition(":")
+    return getattr(importlib.import_module(module), name)(
         chosen_task,
         chosen_robot,
         seed=seed,

@@ -1,26 +1,25 @@
 """One demonstration: an expert plays its task in a scene, frame by frame."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from cosmos_policy.errors import Failure
-from sim_eval.physics.environment import PhysicsEnvironment
-from sim_eval.physics.expert import ScriptedExpert
-from sim_eval.physics.robot_io import ArmsCommand, ArmsState, RobotCommand, RobotState
+from sim_eval.physics.scene_environment import SceneEnvironment
 
-Frame = tuple[RobotState | ArmsState, dict[str, np.ndarray], RobotCommand | ArmsCommand]
-"""What was measured, what was seen, and what was then commanded."""
+Frame = tuple[Any, dict[str, np.ndarray], Any]
+"""What was measured, what was seen, and what was then commanded (:mod:`sim_eval.physics.robot_io`)."""
 
 
-def demonstrate(environment: PhysicsEnvironment) -> Iterator[Frame]:
+def demonstrate(environment: SceneEnvironment) -> Iterator[Frame]:
     """Plays the task from the scene's present state to the end of the expert's phases, one frame per control step.
 
     Raises:
         Failure: a phase did not end, or the task is not done when the phases are. What was yielded before is then no
             demonstration.
     """
-    expert = ScriptedExpert(environment)
+    expert = environment.expert()
     while expert.phase is not None:
         state, images, command = environment.state(), environment.images(), expert.act()
         yield state, images, command

@@ -1,54 +1,39 @@
-"""A scene, seen and driven as the real robot is: named pictures, base-frame poses, absolute joint commands."""
+"""A scene of a robot with one arm or several, driven by absolute joint commands."""
 
-import gc
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import Any
 
-import mujoco
 import numpy as np
 
 from cosmos_policy.errors import UsageError
+from embodiments import Embodiment
 from sim_eval.physics.arm import Arm
+from sim_eval.physics.command_spaces import CommandSpace, command_space
+from sim_eval.physics.expert import ScriptedExpert
 from sim_eval.physics.kinematics import ArmKinematics
-from sim_eval.physics.randomization import Randomization
+from sim_eval.physics.quantities import arm_columns
 from sim_eval.physics.robot_io import ArmsCommand, ArmsState, RobotCommand, RobotState
 from sim_eval.physics.robots.base import RobotSetup
-from sim_eval.physics.scene import build_scene, free_rendering
+from sim_eval.physics.scene_environment import SceneEnvironment
 from sim_eval.physics.tasks.base import Task
 
 
-class PhysicsEnvironment:
-    """A task and a robot in one scene; :func:`sim_eval.physics.open_environment` makes it.
+class PhysicsEnvironment(SceneEnvironment):
+    """A scene seen and driven as the real robot is: named pictures, base-frame poses, absolute joint commands.
 
-    All that chance decides is fixed by ``seed``. A scene is built for its seed and is not reset: another seed, another
-    scene.
+    ``arms``: by name; the only one has the name "".
     """
 
-    def __init__(
-        self,
-        task: Task,
-        robot: RobotSetup,
-        *,
-        seed: int,
-        image_size: tuple[int, int],
-        supersampling: int,
-        randomization: Randomization,
-    ) -> None:
-        self.task, self.robot, self.seed, self.image_size = task, robot, seed, image_size
-        self.randomization = randomization
-        self._supersampling, self._closed = supersampling, False
-        self._scene = build_scene(task, robot, seed, image_size, randomization)
-        self._model: mujoco.MjModel = self._scene.sim.model._model
-        self._data: mujoco.MjData = self._scene.sim.data._data
+    robot: RobotSetup
 
+    def __init__(self, task: Task, robot: RobotSetup, **options: Any) -> None:
+        super().__init__(task, robot, **options)
         self.arms = {
             name: Arm(name, robot, self._scene.robots[number], number, self._model, self._data, task)
             for name, number in robot.arms.items()
         }
-
-    @property
-    def control_period_s(self) -> float:
-        """Time that one :meth:`step` takes in the scene, seconds."""
-        return 1.0 / self.robot.control_rate_hz
 
     @property
     def arm(self) -> Arm:
@@ -86,10 +71,6 @@ class PhysicsEnvironment:
         """What :meth:`step` takes, from a command for each arm."""
         return self._one_or_all(ArmsCommand, arms)
 
-    def images(self) -> dict[str, np.ndarray]:
-        """The robot's views now, each ``[height, width, 3]`` uint8 RGB."""
-        return {camera.view: self._render(camera.view) for camera in self.robot.cameras}
-
     def object_pose(self, name: str) -> np.ndarray:
         """Pose ``[4, 4]`` (m) of one of the task's objects in the robot's base frame (of several arms: the first's).
 
@@ -124,29 +105,20 @@ class PhysicsEnvironment:
             arm.command_in_force = checked[name]
         in_scene_order = sorted(self.arms, key=self.robot.arms.__getitem__)
         parts = [np.append(checked[name].joint_positions, checked[name].gripper_position) for name in in_scene_order]
-        self._scene.step(np.concatenate(parts))
-        self._scene.sim.forward()  # poses and pictures of the same instant as the joint values
+        self._drive(np.concatenate(parts))
 
-    def succeeded(self) -> bool:
-        """Whether the task is done at this moment, by its own criterion or robosuite's."""
-        own = self.task.succeeded
-        return bool(self._scene._check_success() if own is None else own(self))
+    def expert(self) -> ScriptedExpert:
+        return ScriptedExpert(self)
 
-    def close(self) -> None:
-        """Frees the simulation and its pictures' memory; the environment is of no use after that."""
-        if not self._closed:
-            self._closed = True
-            free_rendering(self._scene)
-            self._scene.close()
-            del self._scene, self._model, self._data, self.arms
-            gc.collect()  # robosuite's objects refer to each other in circles, and each scene is tens of megabytes
+    def command_space(self, embodiment: Embodiment, kind: str | None) -> CommandSpace:
+        return command_space(embodiment, self, kind)
 
-    def _render(self, camera: str) -> np.ndarray:
-        width, height = self.image_size
-        factor = self._supersampling
-        upside_down = self._scene.sim.render(camera_name=camera, width=width * factor, height=height * factor)
-        blocks = upside_down[::-1].reshape(height, factor, width, factor, 3)
-        return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
+    @property
+    def column_names(self) -> dict[str, list[str]]:
+        return {name: own for arm in self.arms.values() for name, own in arm_columns(arm.name, arm.joint_names).items()}
+
+    def _forget(self) -> None:
+        del self.arms
 
     def _one_or_all(self, several, by_arm):
         return next(iter(by_arm.values())) if len(self.arms) == 1 else several(by_arm)

@@ -13,11 +13,10 @@ from gymnasium import spaces
 import embodiments
 from cosmos_policy.errors import UsageError
 from sim_eval.physics import PLAIN, Randomization, open_environment, robots, tasks
-from sim_eval.physics.command_spaces import command_space
 from sim_eval.physics.quantities import BOUNDS, present
 
 if TYPE_CHECKING:
-    from sim_eval.physics.environment import PhysicsEnvironment
+    from sim_eval.physics.scene_environment import SceneEnvironment
 
 SUCCESS_HOLD_S = 0.3
 """A task counts as done once robosuite has said so for this long without a break: no lucky instant counts."""
@@ -78,14 +77,14 @@ class RobosuiteEnvironment(gymnasium.Env):
             "supersampling": supersampling,
             "randomization": _as_randomization(randomization),
         }
-        self._environment: PhysicsEnvironment | None = None
+        self._environment: SceneEnvironment | None = None
         self._open(0)  # the spaces are the robot's own
-        self.commands = command_space(self.embodiment, self.physics, commands)
+        self.commands = self.physics.command_space(self.embodiment, commands)
         self.action_space = self.commands.space
         self.observation_space = self._observation_space()
 
     @property
-    def physics(self) -> PhysicsEnvironment:
+    def physics(self) -> SceneEnvironment:
         """The scene of the present episode."""
         if self._environment is None:
             raise UsageError("the environment is closed; make a new one")

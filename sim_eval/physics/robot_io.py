@@ -42,3 +42,25 @@ class ArmsCommand:
 
     arms: Mapping[str, RobotCommand]
     """By the arm's name."""
+
+
+@dataclass(frozen=True)
+class HumanoidState:
+    """What a humanoid measures, in the frame of its base."""
+
+    camera_pose: np.ndarray
+    """``[4, 4]`` float64, m: the head camera (x right, y down, z forward)."""
+    wrist_poses: Mapping[str, np.ndarray]
+    """"right" and "left": ``[4, 4]`` float64, m; z to the fingers, x out of the palm."""
+    hand_points: Mapping[str, np.ndarray]
+    """"right" and "left": ``[21, 3]`` float64, m: wrist, then four points of each digit from thumb to little finger."""
+
+
+@dataclass(frozen=True)
+class HumanoidCommand:
+    """What a humanoid is told for one control step."""
+
+    joint_positions: np.ndarray
+    """``[20]`` float64, rad, absolute: waist (3), head (3), right arm (7), left arm (7)."""
+    finger_positions: Mapping[str, np.ndarray]
+    """"right" and "left": ``[6]`` float64, 0 open to 1 closed: little, ring, middle, index, thumb, thumb's turn."""

@@ -13,7 +13,7 @@ from cosmos_policy.errors import Failure
 from sim_eval.physics.cameras import Camera
 from sim_eval.physics.looks import vary_looks
 from sim_eval.physics.randomization import Randomization
-from sim_eval.physics.robots.base import RobotSetup
+from sim_eval.physics.robots.base import SimulatedRobot
 from sim_eval.physics.tasks.base import Task
 
 ROBOT_PREFIX = "robot0_"
@@ -24,12 +24,12 @@ _LONGEST_TIMESTEP_S = 0.002
 
 
 def build_scene(
-    task: Task, robot: RobotSetup, seed: int, image_size: tuple[int, int], randomization: Randomization
+    task: Task, robot: SimulatedRobot, seed: int, image_size: tuple[int, int], randomization: Randomization
 ) -> RobotEnv:
     """The robosuite environment of a task with a robot in it, reset and ready to step.
 
-    Its action is ``[joints + 1]`` for each arm, in robosuite's order: absolute joint positions (rad), then the wanted
-    gripper position (0 open, 1 closed).
+    Its action is that of the robot's controllers, in robosuite's order: for an arm absolute joint positions (rad), then
+    the wanted gripper position (0 open, 1 closed).
 
     Raises:
         Failure: no OpenGL context can be made.
@@ -39,9 +39,7 @@ def build_scene(
         f"Dressed{task.environment}", (_DressedScene, base), {"robot_cameras": robot.cameras, "image_size": image_size}
     )
     options = dict(
-        robots=[robot.robosuite_robot] * len(robot.arms),
-        gripper_types=[robot.robosuite_gripper] * len(robot.arms),
-        controller_configs=[_joint_position_controller(robot) for _ in robot.arms],
+        **robot.robosuite_options(),
         control_freq=robot.control_rate_hz,
         has_renderer=False,
         has_offscreen_renderer=True,
@@ -117,16 +115,3 @@ class _DressedScene:
         super().initialize_time(control_freq)
         _, count = substep(control_freq)
         self.model_timestep = self.control_timestep / (count + 0.5)
-
-
-def _joint_position_controller(robot: RobotSetup) -> dict:
-    arm = {
-        "type": "JOINT_POSITION",
-        "input_type": "absolute",
-        "impedance_mode": "fixed",
-        "kp": robot.stiffness,
-        "damping_ratio": 1,
-        "interpolation": None,
-        "gripper": {"type": "GRIP"},
-    }
-    return {"type": "BASIC", "body_parts": {"right": arm}}

@@ -12,7 +12,7 @@ from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from cosmos_policy.errors import UsageError
 from sim_eval.physics import dataset_features
 from sim_eval.physics.demonstration import Frame
-from sim_eval.physics.environment import PhysicsEnvironment
+from sim_eval.physics.scene_environment import SceneEnvironment
 
 # H.264 is what every PyAV and every browser decodes. Key pictures are most of a file; two seconds still seek quickly.
 _KEY_PICTURE_INTERVAL_S = 2.0
@@ -32,20 +32,19 @@ class EpisodeRecorder:
         UsageError: the folder holds something already.
     """
 
-    def __init__(self, folder: Path, environment: PhysicsEnvironment, *, quality: int = _QUALITY) -> None:
+    def __init__(self, folder: Path, environment: SceneEnvironment, *, quality: int = _QUALITY) -> None:
         if folder.exists():
             if not folder.is_dir() or any(folder.iterdir()):
                 raise UsageError(f"{folder} is not empty: name a new folder for the dataset")
             folder.rmdir()  # LeRobot makes the folder itself and refuses one that is there
         robot = environment.robot
         self._layout = dataset_features.recorded_layout(robot)
-        joint_names = {name: arm.joint_names for name, arm in environment.arms.items()}
         self._dataset = LeRobotDataset.create(
             repo_id=f"cosmos-policy/{folder.name}",
             root=folder,
             fps=robot.control_rate_hz,
             robot_type=robot.dataset_robot_type,
-            features=dataset_features.features(self._layout, joint_names, environment.image_size),
+            features=dataset_features.features(self._layout, environment.column_names, environment.image_size),
             rgb_encoder=RGBEncoderConfig(
                 vcodec="h264",
                 g=round(_KEY_PICTURE_INTERVAL_S * robot.control_rate_hz),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Goal = Callable[["Arm", np.ndarray], np.ndarray]
 """Flange pose ``[4, 4]`` (m, the arm's base frame) to go to, from the scene as the arm sees it now and the pose at the
-phase's start. Each arm of a robot is asked."""
+phase's start. Each arm of a robot is asked; a humanoid is asked for its right wrist."""
 
 
 @dataclass(frozen=True)
@@ -67,5 +67,5 @@ class Task:
     """Whether the task is done at this moment; robosuite's own criterion for the environment if left out."""
     adjust_scene: Callable[[RobotEnv, float], None] | None = None
     """Called with the built scene and ``Randomization.placement`` before objects are placed: what no option sets."""
-    arms: int = 1
-    """Arms that it takes."""
+    body: str = "one arm"
+    """The kind of robot that it takes: "one arm", "two arms" or "a humanoid"."""

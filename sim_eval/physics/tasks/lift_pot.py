@@ -50,5 +50,5 @@ TASK = Task(
         *grasp(_at_handle(0.10), _at_handle(0.0)),
         Phase("lift", rise(0.16), 1.0, CAREFUL, position_tolerance_m=0.015, dwell_s=0.5),
     ),
-    arms=2,
+    body="two arms",
 )
