@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from websockets.asyncio.client import connect
 
 import cosmos_policy
@@ -143,19 +144,22 @@ async def crowd(clients: list[Client], server: BackgroundServer, options: argpar
     talking = [asyncio.create_task(client.converse(server.socket, over)) for client in clients]
     await asyncio.sleep(options.quiet_s)
     at = time.monotonic()
+    address = next(entry["cluster"] for entry in server.log if "cluster" in entry)
     update = await asyncio.create_subprocess_exec(
-        *COMMAND, "--ray", "auto", "--update", *shared_arguments(options, str(second)), stderr=asyncio.subprocess.PIPE
+        *COMMAND, "--ray", address, "--update", *shared_arguments(options, str(second)), stderr=asyncio.subprocess.PIPE
     )
     _, told = await update.communicate()
     if update.returncode:
         raise SystemExit(f"The update failed: {told.decode()[-2000:]}")
     facts = {"update_s": time.monotonic() - at}
+    print(f"updated in {facts['update_s']:.0f} s", file=sys.stderr, flush=True)
     await asyncio.sleep(options.quiet_s)
     before = replicas_of(server)
     killed_s = time.monotonic()
     os.kill(before[0], signal.SIGKILL)
     while len(set(replicas_of(server)) - {before[0]}) < len(before):
         await asyncio.sleep(0.5)
+    print(f"killed process {before[0]}, and another one is there", file=sys.stderr, flush=True)
     facts["until_another_process_s"] = time.monotonic() - killed_s
     await asyncio.sleep(options.quiet_s)
     over.set()
@@ -184,6 +188,7 @@ def main() -> None:
     parser.add_argument("--surge-percent", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    torch.set_num_threads(1)
     budgets = (None, options.deadline_ms, None, options.tight_ms)
     clients = [Client(number, budgets[number % len(budgets)]) for number in range(options.clients)]
     with tempfile.TemporaryDirectory() as folder:

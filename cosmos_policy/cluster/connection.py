@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 from cosmos_policy.cluster.names import NAMESPACE
@@ -34,6 +36,9 @@ def connected(address: str) -> Iterator[ModuleType]:
     """Ray, connected to `address`: host:port of a cluster's head; "auto": one that runs here, or else a new one;
     "local": a new one of this machine alone. A new one ends with the block. Raises :class:`Failure` where nobody
     answers."""
+    if _is_here(address) and (Path.home() / ".ray" / "auth_token").exists():
+        # Ray sends its token by itself to "auto" alone; this machine's own cluster may have it by its address too.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     ray = import_ray()
     if address.startswith("ray://"):
         raise UsageError(
@@ -51,11 +56,26 @@ def connected(address: str) -> Iterator[ModuleType]:
         else:
             ray.init(address, **options, **(here if address == LOCAL else {}))
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise Failure(f"No Ray cluster could be reached or started at {address!r}: {str(error)[:300]}") from None
+        raise Failure(
+            f"No Ray cluster could be reached or started at {address!r}: {str(error)[:300]} (One that asks for a token "
+            "gets it where RAY_AUTH_MODE=token is set, from ~/.ray/auth_token.)"
+        ) from None
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _is_here(address: str) -> bool:
+    host = address.rpartition(":")[0]
+    if not host:
+        return False
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))  # only an address of this machine can be bound
+    except OSError:
+        return False
+    return True
 
 
 def require_resources(ray: ModuleType, wanted: dict[str, float], what: str) -> None:

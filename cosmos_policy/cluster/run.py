@@ -48,6 +48,8 @@ def serve(settings: ClusterSettings, address: str, *, detach: bool = False) -> N
         names = deploying.names_of(settings)
         try:
             _start_serve()
+            cluster = ray.get_runtime_context().gcs_address
+            logger.info("the Ray cluster is at %s: --update --ray %s", cluster, cluster, extra={"cluster": cluster})
             models = {
                 app_name(each.name): deploying.model_application(settings, each, None) for each in settings.deployments
             }

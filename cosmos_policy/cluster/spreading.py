@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -44,8 +45,16 @@ class Workers:
         self._spread, self._kind, self._arguments = spread, kind, arguments
 
     def __enter__(self) -> Workers:
-        self._connection = connected(self._spread.address)
-        self._ray: ModuleType = self._connection.__enter__()
+        self._connection = contextlib.ExitStack()
+        self._ray: ModuleType = self._connection.enter_context(connected(self._spread.address))
+        try:
+            self._staff()
+        except BaseException:
+            self._connection.close()
+            raise
+        return self
+
+    def _staff(self) -> None:
         there = self._ray.cluster_resources()
         self._gpus = self._spread.gpus
         if self._gpus is None:
@@ -54,12 +63,11 @@ class Workers:
         wanted = {"CPU": self._count * self._spread.cpus, "GPU": self._count * self._gpus}
         require_resources(self._ray, wanted, f"{self._count} workers")
         self._actors = [self._start() for _ in range(self._count)]
-        return self
 
     def __exit__(self, *_: object) -> None:
         for actor in self._actors:
             self._ray.kill(actor)
-        self._connection.__exit__(None, None, None)
+        self._connection.close()
 
     def ask(self, method: str) -> Any:
         """What `method` of one worker returns. Raises what it raised, where that is a sentence of ours."""
