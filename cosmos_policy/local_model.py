@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from cosmos_policy.calls import forward_dynamics, inverse_dynamics, policy
 from cosmos_policy.calls.examples import EXAMPLES
 from cosmos_policy.calls.job import Habits, find_embodiment
+from cosmos_policy.calls.warming import example_generation, example_question
 from cosmos_policy.checkpoints import Checkpoint, embodiment_for
+from cosmos_policy.checkpoints.abilities import calls_of, require_ability
 from cosmos_policy.checkpoints.layout import distilled_sigmas, read_index
-from cosmos_policy.engine.request import Engine, OnStep, Rest
+from cosmos_policy.engine.request import WARM_UP_ROUNDS, Engine, OnStep, Rest
 from cosmos_policy.errors import Cancelled, Failure, UsageError
 from cosmos_policy.generator.guardrails import Guardrails, State, is_guarded, load_guardrails
 from cosmos_policy.generator.jobs import Habits as GenerationHabits
@@ -53,12 +55,13 @@ class LocalModel(WorldActionModel):
 
     def __init__(self, checkpoint: Checkpoint, engine: Engine, device: str, dtype: str, guardrails: State = "missing"):
         card = checkpoint.card
-        self._checkpoint, self._engine = checkpoint, engine
+        self._checkpoint, self._engine, self._card = checkpoint, engine, card
         self._habits = Habits(checkpoint.name, card.prompt_format, card.sampling)
         sigmas = distilled_sigmas(read_index(checkpoint.folder))
         self._generation = GenerationHabits(checkpoint.name, checkpoint.revision, card.generation, sigmas)
         self._told: set[str] = set()
         self._reasoner_made: Reasoner | None = None
+        self._whole_language = getattr(engine, "whole_language", True)
         self.guardrails, self._guardrails_made = guardrails, None
         self.info = ModelInfo(
             checkpoint=checkpoint.name,
@@ -92,21 +95,28 @@ class LocalModel(WorldActionModel):
         sampling: Sampling | None = None,
         chunk_size: int | None = None,
         instructions: Sequence[str] = (),
+        generations: Sequence[GenerateRequest] = (),
     ) -> float:
         """Run made-up requests until every kernel they need is chosen, compiled and recorded; returns the seconds.
 
-        embodiment: the robot that will ask. calls: of ``EXAMPLES``. batch_sizes: requests at once. sampling,
-        chunk_size: as in the requests that will come. instructions: those that will be asked, where they are known:
-        they are read now. The first call with any other reads it, and compiles and records nothing.
+        embodiment: the robot that will ask. calls: those that will come; "reason" reads the vision encoder too, and
+            "generate" makes `generations`, or else something short in the checkpoint's usual size.
+        batch_sizes: requests at once. sampling, chunk_size: as in the requests that will come.
+        instructions: those that will be asked, where they are known: they are read now. The first call with any other
+            reads it, and compiles and records nothing.
         """
-        unknown = [call for call in calls if call not in EXAMPLES]
+        unknown = [call for call in calls if call not in self.calls]
         if unknown:
-            raise UsageError(f"warm_up knows the calls {', '.join(EXAMPLES)}, not {', '.join(unknown)}.")
+            raise UsageError(f"warm_up knows the calls {', '.join(self.calls)}, not {', '.join(unknown)}.")
         if isinstance(instructions, str):
             raise UsageError("warm_up's instructions are a list of sentences, not one string.")
         started_s = time.perf_counter()
         robot = self.embodiment_for(embodiment)
-        for call in calls:
+        for size in batch_sizes if "reason" in calls else ():
+            self._reasoner().answer([example_question(seed) for seed in range(size)])
+        if "generate" in calls:
+            self._warm_up_generations(generations)
+        for call in EXAMPLES.keys() & set(calls):
             for size in batch_sizes:
                 made = [EXAMPLES[call](robot, seed, sampling or Sampling(), chunk_size) for seed in range(size)]
                 told = [[replace(one, instruction=instruction) for one in made] for instruction in instructions]
@@ -114,6 +124,18 @@ class LocalModel(WorldActionModel):
                     jobs = self._prepare(CALLS[call], requests)
                     self._engine.warm_up([job.request for job in jobs], other_prompts=place == 0)
         return time.perf_counter() - started_s
+
+    def _warm_up_generations(self, generations: Sequence[GenerateRequest]) -> None:
+        distilled = self._generation.distilled_sigmas is not None
+        for request in generations or [example_generation(self._card.abilities, distilled)]:
+            job = make_job(request, self._generation, self._engine.name)
+            for _ in range(WARM_UP_ROUNDS if self.info.device.startswith("cuda") else 1):
+                run_jobs([job], self._engine)
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The calls that this model answers, on these devices."""
+        return tuple(call for call in calls_of(self._card) if call != "reason" or self._whole_language)
 
     @property
     def generation_tier(self) -> int:
@@ -187,6 +209,10 @@ class LocalModel(WorldActionModel):
         self, requests: Sequence[GenerateRequest], on_step: OnStep | None, rest: Rest | None = None
     ) -> list[Media]:
         jobs = [make_job(request, self._generation, self._engine.name) for request in requests]
+        for job, request in zip(jobs, requests, strict=True):
+            require_ability(self._card, job.info["mode"])
+            if request.sound:
+                require_ability(self._card, "sound")
         guarded = [is_guarded(self.guardrails, request.guardrails) for request in requests]
         for request, wanted in zip(requests, guarded, strict=True):
             if wanted:
@@ -215,7 +241,8 @@ class LocalModel(WorldActionModel):
 
     def _reasoner(self) -> Reasoner:
         """Built at the first question: who never asks one needs no memory for the vision encoder."""
-        if not getattr(self._engine, "whole_language", True):
+        require_ability(self._card, "reason")
+        if not self._whole_language:
             raise UsageError(
                 "With tensor parallelism no process holds the whole language weights, and the reasoner needs them: ask "
                 "a model that is loaded without tensor_parallel (context and guidance parallelism leave them whole)."
@@ -237,6 +264,7 @@ class LocalModel(WorldActionModel):
 
     def _run(self, call: ModuleType, requests: Sequence[Any]) -> list[Any]:
         """All requests are prepared before any is computed: a wrong one costs nothing."""
+        require_ability(self._card, "actions")
         requests = [replace(request, embodiment=self.embodiment_for(request.embodiment)) for request in requests]
         jobs = self._prepare(call, requests)
         results = self._engine.run([job.request for job in jobs])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,14 @@ from cosmos_policy.types import Sampling
 BASE_SAMPLING = Sampling(num_inference_steps=30, guidance_scale=1.0, flow_shift=10.0)
 #: Defaults of diffusers 0.42.1's ``Cosmos3OmniPipeline`` for pictures and videos, and the published schedulers' shift.
 GENERATION_SAMPLING = Sampling(num_inference_steps=35, guidance_scale=6.0, flow_shift=10.0, resolution_tier=720)
+
+
+#: robots' three calls, questions, the generator's modes, and sound beside videos
+Ability = Literal[
+    "actions", "reason", "text-to-image", "text-to-video", "image-to-video", "video-to-video", "transfer", "sound"
+]
+ABILITIES: tuple[Ability, ...] = get_args(Ability)
+BYTES_PER_PARAMETER = 2
 
 
 class NormalizerSpec(BaseModel):
@@ -42,6 +50,8 @@ class CheckpointCard(BaseModel):
     normalizers: "base" where it was trained with the base model's, which each embodiment carries; embodiment ->
         :class:`NormalizerSpec` where it brings its own; None where that is not known, and then no action is computed.
     chunk_sizes: embodiment -> actions that it was trained to predict at once, where they are not the embodiment's own.
+    abilities: what it was trained to do.
+    parameters_billions: of the transformer's two halves and the video autoencoder; None where nobody said.
     guardrails: whether what it generates wants guardrails; random weights show nothing.
     """
 
@@ -56,8 +66,17 @@ class CheckpointCard(BaseModel):
     embodiments: tuple[str, ...] | None = None
     chunk_sizes: dict[str, Annotated[int, Field(ge=4, multiple_of=4)]] = {}
     generation: Sampling = GENERATION_SAMPLING
+    abilities: tuple[Ability, ...] = ABILITIES
+    parameters_billions: float | None = None
     guardrails: bool = True
     notes: tuple[str, ...] = ()
+
+    @property
+    def weights_gib(self) -> float | None:
+        """Memory that its weights take in 16 bits; a call needs more beside them."""
+        if self.parameters_billions is None:
+            return None
+        return self.parameters_billions * 1e9 * BYTES_PER_PARAMETER / 2**30
 
 
 @cache

@@ -36,6 +36,9 @@ def serve(
     warm_up_instruction: Annotated[
         list[str] | None, typer.Option(help="Read before the server is ready (repeatable).")
     ] = None,
+    warm_up_call: Annotated[
+        list[str] | None, typer.Option(help="policy, reason, generate, ...: warm before it is ready; default: policy.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the model.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Where sessions without a seed of their own start.")] = 0,
     missing_views: Annotated[
@@ -162,6 +165,7 @@ def serve(
         threads=threads,
         warm_up_batches=options.whole_numbers(warm_up_batches, "--warm-up-batches"),
         warm_up_instructions=tuple(warm_up_instruction or ()),
+        warm_up_calls=tuple(warm_up_call or ()),
         limits=Limits(message_bytes=max_message_mib * MEBIBYTE),
         scheduling=Scheduling(max_queue, max_batch, deadline_ms, batch_wait_ms, worker_timeout_s, drain_s),
         security=Security(

@@ -85,7 +85,7 @@ class ServerSettings:
     drawing. missing_views: "refuse", or "blank" to fill cameras that a dialect does not send with black, said in every
     answer. inject_latency_ms: added to every computation, for rehearsals. threads: CPU threads of the model; None
     leaves it to torch. warm_up_batches: numbers of requests at once that are compiled for before the server is ready.
-    warm_up_instructions: read then, where they are known beforehand.
+    warm_up_instructions: read then, where they are known beforehand. warm_up_calls: which calls; empty: policy.
     """
 
     model: ModelSource
@@ -98,6 +98,7 @@ class ServerSettings:
     threads: int | None = None
     warm_up_batches: tuple[int, ...] = (1,)
     warm_up_instructions: tuple[str, ...] = ()
+    warm_up_calls: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     scheduling: Scheduling = field(default_factory=Scheduling)
     security: Security = field(default_factory=Security)

@@ -198,6 +198,9 @@ class Runner:
         """Whatever compiles, captures and chooses kernels does it now; then the model has answered at least once."""
         if hasattr(self.model, "warm_up"):
             options = {"batch_sizes": settings["warm_up_batches"], "instructions": settings["warm_up_instructions"]}
+            calls = getattr(self.model, "calls", ("policy",))
+            # what cannot act is made ready for what it can
+            options["calls"] = settings["warm_up_calls"] or ("policy" if "policy" in calls else calls[0],)
             seconds = self.model.warm_up(self.embodiment, **options)
             logger.info("warmed up for %s in %.1f s", self.embodiment.name, seconds)
         else:
@@ -216,6 +219,8 @@ def _load(settings: Mapping[str, Any]) -> WorldActionModel:
 
 
 def _has(model: WorldActionModel, call: Call) -> bool:
+    if call.name not in getattr(model, "calls", CALLS):
+        return False
     return not call.follows or hasattr(model, f"follow_{call.name}")
 
 

@@ -206,6 +206,7 @@ class Supervisor:
             "embodiment": settings.embodiment,
             "inject_latency_ms": settings.inject_latency_ms,
             "threads": settings.threads,
+            "warm_up_calls": list(settings.warm_up_calls),
             "warm_up_batches": list(settings.warm_up_batches),
             "warm_up_instructions": list(settings.warm_up_instructions),
         }
