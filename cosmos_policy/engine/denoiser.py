@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, islice
 
 import torch
 
@@ -69,12 +69,34 @@ class Guidance:
 
 
 @dataclass(frozen=True, eq=False)
+class Told:
+    """What a step is told beside its plan, the state and the timestep. words: of each pass. guidance: of video, sound
+    and rows; nothing where there is none."""
+
+    words: tuple[Words, ...]
+    guidance: tuple[Guidance, ...]
+
+    @property
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """Everything in it."""
+        words = [tensor for one in self.words for tensor in one.tensors]
+        scales = [part for one in self.guidance for part in (one.text, one.control) if part is not None]
+        return (*words, *scales)
+
+    def with_tensors(self, tensors: Sequence[torch.Tensor]) -> Told:
+        """The same with other tensors in the places of :attr:`tensors`."""
+        rest = iter(tensors)
+        words = [Words.from_tensors(list(islice(rest, len(one.tensors)))) for one in self.words]
+        guidance = [Guidance(next(rest), None if one.control is None else next(rest)) for one in self.guidance]
+        return Told(tuple(words), tuple(guidance))
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """What one step computes. sides: of the velocities. guidance: of video, sound and rows; None without any."""
+    """What one step computes, whatever the prompts and however strong the guidance. sides: of the velocities."""
 
     passes: tuple[Pass, ...]
     sides: int
-    guidance: tuple[Guidance, ...] | None
 
     @property
     def tokens(self) -> int:
@@ -114,7 +136,8 @@ class Denoiser:
         """Lay out a step; what was laid out before is found again.
 
         text_tokens, negative_tokens: of each request's prompts. scales, controls: how strongly each is guided by its
-        prompt and by its control videos at this step; 1 is not. videos: whether its video's velocity is needed.
+        prompt and by its control videos at this step; 1 is not, and all else is laid out alike. videos: whether its
+        video's velocity is needed.
         """
         domains = tuple(request.domain_id for request in batch.requests)
         padded = _count_tokens(batch, scales, controls) <= self._padded_tokens
@@ -122,7 +145,8 @@ class Denoiser:
             text_tokens, negative_tokens = (
                 [text_room(max(lengths))] * len(lengths) for lengths in (text_tokens, negative_tokens)
             )
-        told = (text_tokens, negative_tokens, scales, controls, videos)
+        guided, controlled = ([scale != 1 for scale in each] for each in (scales, controls))
+        told = (text_tokens, negative_tokens, guided, controlled, videos)
         key = (padded, batch.layouts, domains, *map(tuple, told))
         if key not in self._plans:
             self._plans[key] = self._lay_out(batch, padded, *told)
@@ -131,13 +155,26 @@ class Denoiser:
         self._plans.move_to_end(key)
         return self._plans[key]
 
-    def words(self, plan: Plan, prompts: Prompts) -> list[Words]:
-        """Of each pass, what it reads of the prompts."""
-        return [self._read_words(part.pack, prompts) for part in plan.passes]
+    def tell(
+        self, batch: Batch, plan: Plan, prompts: Prompts, scales: Sequence[float], controls: Sequence[float]
+    ) -> Told:
+        """What a step of `plan` is told of these prompts and this guidance. scales, controls: those of the plan."""
+        words = tuple(self._read_words(part.pack, prompts) for part in plan.passes)
+        if plan.sides == 1:
+            return Told(words, ())
+        found = []
+        for lengths in zip(*map(_lengths, batch.layouts), strict=True):
+            counts = torch.tensor(lengths)
+            text, control = (
+                torch.tensor(each).repeat_interleave(counts)[:, None].to(self._device, non_blocking=True)
+                for each in (scales, controls)
+            )
+            found.append(Guidance(text, control if plan.sides == 3 else None))
+        return Told(words, tuple(found))
 
-    def _lay_out(self, batch: Batch, padded: bool, text_rows, negative_rows, scales, controls, videos) -> Plan:
+    def _lay_out(self, batch: Batch, padded: bool, text_rows, negative_rows, guided, controlled, videos) -> Plan:
         whole = list(enumerate(batch.layouts))
-        bare = [(index, replace(layout, controls=0)) for index, layout in whole if controls[index] != 1]
+        bare = [(index, replace(layout, controls=0)) for index, layout in whole if controlled[index]]
         branches = [
             *(
                 Branch(index, False, layout, text_rows[index], layout.first_needed(videos[index]))
@@ -146,7 +183,7 @@ class Denoiser:
             *(
                 Branch(index, True, layout, negative_rows[index], layout.first_needed(videos[index]))
                 for index, layout in whole
-                if scales[index] != 1
+                if guided[index]
             ),
             *(
                 Branch(index, False, layout, text_rows[index], layout.first_needed(videos[index]), bare=True)
@@ -156,17 +193,7 @@ class Denoiser:
         device = self._device
         groups = split_by_tokens(self._share.branches(branches), self._tokens_per_pass)
         passes = tuple(self._pass(batch, group, padded, device) for group in groups)
-        sides = 3 if bare else 2 if any(scale != 1 for scale in scales) else 1
-        if sides == 1:
-            return Plan(passes, sides, None)
-        guidance = []
-        for lengths in zip(*map(_lengths, batch.layouts), strict=True):
-            counts = torch.tensor(lengths)
-            text, control = (
-                torch.tensor(each).repeat_interleave(counts)[:, None].to(device) for each in (scales, controls)
-            )
-            guidance.append(Guidance(text, control if bare else None))
-        return Plan(passes, sides, tuple(guidance))
+        return Plan(passes, 3 if bare else 2 if any(guided) else 1)
 
     def _pass(self, batch: Batch, branches: list[Branch], padded: bool, device: torch.device) -> Pass:
         token_starts = batch.starts()
@@ -203,15 +230,15 @@ class Denoiser:
         parts: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
         batch: Batch,
         plan: Plan,
-        words: Sequence[Words],
+        told: Told,
         timestep: torch.Tensor,
     ) -> list[torch.Tensor]:
         """float32 velocities of `parts` (video, sound, action rows, as :meth:`Batch.split` gives them), guided; zero
-        where nothing is needed, and anything where nothing is denoised. words: of each pass. timestep: its embedding
+        where nothing is needed, and anything where nothing is denoised. timestep: its embedding
         [1, hidden size]."""
         hidden = self._heads.embed(*parts, batch, timestep)
         out = [part.new_zeros(plan.sides * len(part), part.shape[1]) for part in parts]
-        for part, own in zip(plan.passes, words, strict=True):
+        for part, own in zip(plan.passes, told.words, strict=True):
             needed = self._stream.run(hidden[part.source], part.pack, own)
             heads = (
                 self._heads.video_velocity,
@@ -222,9 +249,9 @@ class Denoiser:
                 if len(route.needed):
                     velocity[route.rows] = head(needed[route.needed])
         out = [self._share.join(velocity) for velocity in out]
-        if plan.guidance is None:
+        if not told.guidance:
             return out
-        return [guidance.weigh(sides) for guidance, sides in zip(plan.guidance, out, strict=True)]
+        return [guidance.weigh(sides) for guidance, sides in zip(told.guidance, out, strict=True)]
 
 
 def _count_tokens(batch: Batch, scales: Sequence[float], controls: Sequence[float]) -> int:

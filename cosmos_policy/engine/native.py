@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import groupby, islice
@@ -16,7 +16,7 @@ from cosmos_policy.engine.attention import choose_attention
 from cosmos_policy.engine.autoencoder import Autoencoder
 from cosmos_policy.engine.batch import Batch, framer, make_batch
 from cosmos_policy.engine.capabilities import autoencoder_bytes, check_fp8, choose_operations
-from cosmos_policy.engine.denoiser import Denoiser, Plan
+from cosmos_policy.engine.denoiser import Denoiser, Plan, Told
 from cosmos_policy.engine.graphs import Graphs
 from cosmos_policy.engine.guidance import check_guidance, control_scale, is_guided, text_scale
 from cosmos_policy.engine.heads import Heads
@@ -35,7 +35,7 @@ from cosmos_policy.engine.text import check_prompt_length, prompt_of_length, pro
 from cosmos_policy.engine.text_cache import TextCache
 from cosmos_policy.engine.text_tower import TextTower
 from cosmos_policy.engine.weights import Parts
-from cosmos_policy.engine.words import Prompts, Words
+from cosmos_policy.engine.words import Prompts
 
 logger = logging.getLogger(__name__)
 
@@ -246,39 +246,45 @@ class NativeEngine:
         live = batch.frame.live
         state = torch.where(live, noise, batch.clean)
         watch.mark("noise")
-        words: dict[Plan, list[Words]] = {}
+        told: dict[Hashable, Told] = {}
         for step, timestep in enumerate(schedule.timesteps):
-            plan = self._plan(batch, prompts, step, schedule)
-            if plan not in words:
-                words[plan] = self._denoiser.words(plan, prompts)
+            scales = tuple(text_scale(request.sampling, step, timestep) for request in batch.requests)
+            controls = tuple(control_scale(request, timestep) for request in batch.requests)
+            plan = self._plan(batch, prompts, step, schedule, scales, controls)
+            key = (plan, scales, controls)
+            if key not in told:
+                told[key] = self._denoiser.tell(batch, plan, prompts, scales, controls)
             embedding = self._heads.embed_timestep(timestep, self.device)
-            told = schedule.rows * (step + 1)
-            history[told + 1 - schedule.rows] = self._velocity(batch, plan, words[plan], state, embedding)
+            rows = schedule.rows * (step + 1)
+            history[rows + 1 - schedule.rows] = self._velocity(batch, plan, told[key], state, embedding)
             if schedule.fresh:
-                history[told] = batch.join([next(draw) for draw in draws])
-            state = torch.where(live, schedule.advance(step, history[: told + 1]), batch.clean)
+                history[rows] = batch.join([next(draw) for draw in draws])
+            state = torch.where(live, schedule.advance(step, history[: rows + 1]), batch.clean)
             watch.mark("step")
             count.step()
         return batch.split(state)
 
-    def _velocity(self, batch: Batch, plan: Plan, words: Sequence[Words], state, embedding) -> torch.Tensor:
+    def _velocity(self, batch: Batch, plan: Plan, told: Told, state, embedding) -> torch.Tensor:
         """The flat velocity of the flat `state`; recorded where launching kernels would take longer than they do."""
 
-        def compute(state: torch.Tensor, embedding: torch.Tensor, *told: torch.Tensor) -> torch.Tensor:
-            rest = iter(told)
-            own = [Words.from_tensors(list(islice(rest, len(one.tensors)))) for one in words]
+        def compute(state: torch.Tensor, embedding: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+            own = told.with_tensors(rest)
             return batch.join([self._denoiser.velocities(batch.split(state), batch, plan, own, embedding)])
 
         if plan.tokens > self._recorded_tokens:
-            return batch.join([self._denoiser.velocities(batch.split(state), batch, plan, words, embedding)])
-        # Everything that prompts change is an input: one recording serves them all.
-        told = [tensor for one in words for tensor in one.tensors]
-        return self._graphs.run((plan, batch.frame), compute, state, embedding, *told)
+            return compute(state, embedding, *told.tensors)
+        # Everything that prompts and guidance change is an input: one recording serves them all.
+        return self._graphs.run((plan, batch.frame), compute, state, embedding, *told.tensors)
 
-    def _plan(self, batch: Batch, prompts: Prompts, step: int, schedule: Schedule) -> Plan:
-        timestep = schedule.timesteps[step]
-        scales = [text_scale(request.sampling, step, timestep) for request in batch.requests]
-        controls = [control_scale(request, timestep) for request in batch.requests]
+    def _plan(
+        self,
+        batch: Batch,
+        prompts: Prompts,
+        step: int,
+        schedule: Schedule,
+        scales: Sequence[float],
+        controls: Sequence[float],
+    ) -> Plan:
         # The last step's video velocity moves nothing but the video.
         last = step == len(schedule.timesteps) - 1
         videos = [request.video or not last for request in batch.requests]

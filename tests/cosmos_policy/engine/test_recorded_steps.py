@@ -83,6 +83,17 @@ def test_every_mode_is_replayed(recorded, plain, mode, guidance_steps):
     assert recorded._graphs.recordings == made
 
 
+def test_other_guidance_and_other_steps_are_replayed(recorded, plain):
+    first = small("policy")
+    for _ in range(2):
+        recorded.run([first])
+    made = recorded._graphs.recordings
+    for changes in ({"guidance_scale": 1.5}, {"guidance_scale": 7.0}, {"num_inference_steps": 4}, {"flow_shift": 3.0}):
+        request = replace(first, sampling=replace(SAMPLING, **changes))
+        assert_same(recorded.run([request])[0], plain.run([request])[0])
+    assert recorded._graphs.recordings == made
+
+
 def test_a_batch_is_replayed_with_other_prompts(recorded, plain):
     state_row = {"rows": np.ones((5, 8), np.float32), "clean_rows": np.arange(5) < 1, "row_offset": 0}
     batch = [
