@@ -29,7 +29,7 @@ class Spread:
 class Measurement:
     """Calls of one engine on one batch. total: wall clock from the caller's inputs to the answer. stages: by name,
     "prepare" (on the host, before the engine) and "step" (each of "denoise") among them. peak_bytes: most device memory
-    while they ran, weights included. calls, batch: how many, of how many requests."""
+    while they ran, weights included. calls, batch: how many, of how many requests. total_ms: of each call, in order."""
 
     engine: str
     total: Spread
@@ -37,6 +37,7 @@ class Measurement:
     peak_bytes: int
     calls: int
     batch: int
+    total_ms: tuple[float, ...] = ()
 
     @property
     def per_second(self) -> float:
@@ -66,4 +67,4 @@ def measure(engine: Engine, batch: Sequence[Call], calls: int, warm_up: int = 3)
             stages.setdefault("step", []).append(took)
     peak = torch.cuda.max_memory_allocated() if cuda else 0
     spreads = {stage: Spread.of(values) for stage, values in stages.items()}
-    return Measurement(engine.name, Spread.of(totals), spreads, peak, calls, len(batch))
+    return Measurement(engine.name, Spread.of(totals), spreads, peak, calls, len(batch), tuple(totals))
