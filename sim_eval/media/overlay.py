@@ -1,4 +1,4 @@
-"""What a reader of a film wants to know, drawn below its pictures by Pillow."""
+"""What a reader of a film wants to know, drawn above its pictures by Pillow (players lay their controls below)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Caption:
 
 
 def captioned(frames: np.ndarray, captions: Sequence[Caption]) -> np.ndarray:
-    """Frames, uint8 [T, H, W, 3], enlarged and with a panel below, one caption each; the last one stands a while.
+    """Frames, uint8 [T, H, W, 3], enlarged and with a panel above, one caption each; the last one stands a while.
 
     The panel tells the instruction, the step, and the chunk as a row of cells: dark is planned and never executed, grey
     will be, blue was.
@@ -58,14 +58,15 @@ def _captioned(frame: np.ndarray, caption: Caption, factor: int) -> np.ndarray:
     height, width = frame.shape[0] * factor, frame.shape[1] * factor
     height, width = height + height % 2, width + width % 2  # H.264 wants even sizes
     picture = Image.new("RGB", (width, height + PANEL_HEIGHT), BACKGROUND)
-    picture.paste(Image.fromarray(frame).resize((frame.shape[1] * factor, frame.shape[0] * factor), Image.NEAREST))
+    enlarged = Image.fromarray(frame).resize((frame.shape[1] * factor, frame.shape[0] * factor), Image.NEAREST)
+    picture.paste(enlarged, (0, PANEL_HEIGHT))
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(FONT_SIZE)
-    left, right, top = MARGIN, width - MARGIN, height + 8
+    left, right, top = MARGIN, width - MARGIN, 8
     told = f"step {caption.step} of {caption.steps}   {caption.time_s:.1f} s of {caption.limit_s:.0f} s"
     if caption.success is not None:
         colour = YES if caption.success else NO
         _text(draw, (right, top), "done" if caption.success else "not done", font, colour, "ra")
-        draw.rectangle((0, 0, width - 1, height - 1), outline=colour, width=4)
+        draw.rectangle((0, PANEL_HEIGHT, width - 1, PANEL_HEIGHT + height - 1), outline=colour, width=4)
     room = right - left - (90 if caption.success is not None else 0)
     _text(draw, (left, top), _fitting(draw, caption.instruction, font, room), font, TEXT, "la")
     _text(draw, (left, top + 24), told, font, SOFT, "la")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ def replay(
     *,
     batch_size: int = 1,
     spread: Spread | None = None,
+    model: WorldActionModel | None = None,
     compare: Path | None = None,
     rerun: Path | None = None,
     quiet: bool = False,
@@ -53,9 +54,9 @@ def replay(
     """Replay a dataset with a checkpoint; picks up an interrupted run of the same settings in ``settings.output``.
 
     batch_size: windows, of any episodes (with `spread`: of one), per call of the model. spread: episodes go to workers
-        on a Ray cluster; None: all is done here. compare: the folder of another finished replay of the
-        same windows. rerun: a file to write a Rerun recording of the replay to. say: called with one sentence at a time
-        about what a user should hear.
+        on a Ray cluster; None: all is done here. model: answers in place of the checkpoint that the settings name, and
+        stays open. compare: the folder of another finished replay of the same windows. rerun: a file to write a Rerun
+        recording of the replay to. say: called with one sentence at a time about what a user should hear.
     Raises ``UsageError`` before the model is loaded where the dataset does not fit, ``Failure`` where a file breaks.
     """
     if batch_size < 1:
@@ -66,7 +67,7 @@ def replay(
     preparation = prepare(settings, windows_kept=WINDOWS_PER_BATCH * batch_size)
     for warning in preparation.warnings:
         say(warning)
-    with _open_model(settings, batch_size, spread) as model:
+    with _open_model(settings, batch_size, spread) if model is None else nullcontext(model) as model:
         run = describe_run(settings, preparation, model)
         if compare is not None:
             require_same_questions(run, compare)
