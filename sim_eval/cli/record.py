@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,7 @@ def record(
     from cosmos_policy.errors import Failure
     from sim_eval.physics.recording.run import record as run
     from sim_eval.physics.recording.settings import RecordingSettings, parse_image_size, parse_randomization
+    from sim_eval.physics.simulator import rendering
 
     settings = RecordingSettings(
         task=task,
@@ -54,6 +56,8 @@ def record(
         quality=quality,
         randomization=parse_randomization(randomize or [], plain),
     )
+    robots.get(settings.robot)  # brings the simulator in, which chooses
+    print(f"Pictures are rendered through {rendering()}", file=sys.stderr, flush=True)
     try:
         done = run(settings, workers=_cores() if workers is None else workers)
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ import embodiments
 from cosmos_policy.errors import UsageError
 from sim_eval.physics import PLAIN, Randomization, open_environment, robots, tasks
 from sim_eval.physics.quantities import BOUNDS, present
+from sim_eval.physics.simulator import rendering
 
 if TYPE_CHECKING:
     from sim_eval.physics.scene_environment import SceneEnvironment
@@ -44,7 +45,7 @@ class RobosuiteEnvironment(gymnasium.Env):
 
     ``reset(seed=n)`` gives scene ``n``: the one that ``open_environment(seed=n)`` gives, the same on every machine.
     Without a seed the next scene is drawn from the environment's own generator. Pictures are taken only when looked at:
-    :meth:`step_blind` goes on without any.
+    :meth:`step_blind` goes on without any. ``metadata["opengl"]`` says how they are made.
     """
 
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 (Gymnasium's way)
@@ -71,7 +72,7 @@ class RobosuiteEnvironment(gymnasium.Env):
         if not self.time_limit_s > 0:
             raise UsageError(f"time_limit_s is {time_limit_s}; expected seconds above 0")
         self.render_mode = render_mode
-        self.metadata = {**self.metadata, "render_fps": self.embodiment.fps}
+        self.metadata = {**self.metadata, "render_fps": self.embodiment.fps, "opengl": rendering()}
         self._scene_options = {
             "image_size": tuple(image_size),
             "supersampling": supersampling,

@@ -17,6 +17,7 @@ from sim_eval.physics.robots.base import SimulatedRobot
 from sim_eval.physics.tasks.base import Task
 
 ROBOT_PREFIX = "robot0_"
+_OPENGL_BEGAN_IN = os.getpid()
 _TABLE_TEXTURE = "light-wood.png"
 """In place of robosuite's plain white table, on which a picture shows no motion of the camera."""
 _LONGEST_TIMESTEP_S = 0.002
@@ -32,8 +33,14 @@ def build_scene(
     the wanted gripper position (0 open, 1 closed).
 
     Raises:
-        Failure: no OpenGL context can be made.
+        Failure: no OpenGL context can be made, or this process is a fork of one that uses a GPU's OpenGL.
     """
+    if os.getpid() != _OPENGL_BEGAN_IN and os.environ.get("MUJOCO_GL") == "egl":
+        raise Failure(
+            "this process was forked after OpenGL began, and a GPU's OpenGL does not survive a fork: start processes "
+            "with 'spawn' (gymnasium.make_vec without a vectorization_mode does; with \"async\" it takes "
+            "vector_kwargs={'context': 'spawn'})"
+        )
     base = REGISTERED_ENVS[task.environment]
     dressed = type(
         f"Dressed{task.environment}", (_DressedScene, base), {"robot_cameras": robot.cameras, "image_size": image_size}

@@ -1,12 +1,12 @@
 """Bringing robosuite in: the OpenGL library chosen before MuJoCo loads, and the chatter of its import left out."""
 
 import ctypes
+import glob
 import importlib
 import logging
 import os
 import sys
 import warnings
-from pathlib import Path
 from types import ModuleType
 
 from cosmos_policy.errors import Failure
@@ -20,7 +20,7 @@ _IMPORT_CHATTER = (
     "Could not load the mink-based whole-body IK.",
 )
 _INSTALL_OSMESA = "install libOSMesa (Debian and Ubuntu: apt-get install libosmesa6) and start again"
-_GRAPHICS_DEVICES = ("/dev/nvidia0", "/dev/dri/renderD128")
+_GRAPHICS_DEVICES = ("/dev/nvidia[0-9]*", "/dev/dri/renderD*")  # a container may have been given any one of them
 
 
 def import_robosuite() -> ModuleType:
@@ -60,7 +60,7 @@ def select_gl_backend() -> str:
         raise Failure(f"MUJOCO_GL is osmesa, but libOSMesa is not installed; {_INSTALL_OSMESA}")
     if chosen or sys.platform != "linux":
         return chosen
-    has_gpu = any(Path(device).exists() for device in _GRAPHICS_DEVICES)
+    has_gpu = any(glob.glob(device) for device in _GRAPHICS_DEVICES)
     works = {"egl": _egl_has_device, "osmesa": _osmesa_loads}
     for backend in ("egl", "osmesa") if has_gpu else ("osmesa", "egl"):
         if works[backend]():
@@ -70,6 +70,13 @@ def select_gl_backend() -> str:
         "no OpenGL to render with: libOSMesa (software) is not installed, and libEGL (GPU) is missing or finds no "
         f"device; {_INSTALL_OSMESA}"
     )
+
+
+def rendering() -> str:
+    """How pictures are made, for people: what ``MUJOCO_GL`` says by now."""
+    chosen = os.environ.get("MUJOCO_GL", "")
+    how = {"egl": "EGL, on the GPU if there is one", "osmesa": "OSMesa, in software", "glfw": "GLFW, through a window"}
+    return f"{how.get(chosen, chosen or 'the system itself')} (MUJOCO_GL={chosen})"
 
 
 def _osmesa_loads() -> bool:

@@ -59,6 +59,33 @@ def test_a_backend_that_does_not_start_is_told_in_one_sentence(physics, tmp_path
     assert done.stdout.startswith("OpenGL through MUJOCO_GL=egl does not start"), (done.stdout, done.stderr)
 
 
+def test_a_fork_of_a_process_with_a_gpus_opengl_is_refused(physics, monkeypatch):
+    from sim_eval.physics import robots, scene
+
+    robots.get("droid")
+    monkeypatch.setenv("MUJOCO_GL", "egl")
+    monkeypatch.setattr(scene, "_OPENGL_BEGAN_IN", os.getpid() + 1)
+    with pytest.raises(Failure, match=r"forked after OpenGL began.*'spawn'"):
+        open_environment("lift", seed=0)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"), [("osmesa", "OSMesa, in software"), ("egl", "EGL, on the GPU"), ("", "the system itself")]
+)
+def test_how_pictures_are_made_is_said(monkeypatch, chosen, words):
+    monkeypatch.setenv("MUJOCO_GL", chosen)
+    assert simulator.rendering().startswith(words) and f"MUJOCO_GL={chosen}" in simulator.rendering()
+
+
+def test_any_of_a_machines_gpus_counts(monkeypatch, tmp_path):
+    (tmp_path / "nvidia7").touch()
+    monkeypatch.setattr(simulator.sys, "platform", "linux")
+    monkeypatch.setattr(simulator, "_GRAPHICS_DEVICES", (str(tmp_path / "nvidia[0-9]*"),))
+    monkeypatch.setattr(simulator, "_egl_has_device", lambda: True)
+    monkeypatch.setenv("MUJOCO_GL", "")
+    assert simulator.select_gl_backend() == "egl"
+
+
 def test_the_environment_variable_wins(monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "glfw")
     assert simulator.select_gl_backend() == "glfw"
