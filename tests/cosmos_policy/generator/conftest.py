@@ -35,9 +35,9 @@ def decoded_latents(monkeypatch):
     seen: list[torch.Tensor] = []
     decode = Autoencoder.decode
 
-    def spy(self, latents):
+    def spy(self, latents, rest=None):
         seen.append(latents.clone())
-        return decode(self, latents)
+        return decode(self, latents, rest)
 
     monkeypatch.setattr(Autoencoder, "decode", spy)
     return seen
