@@ -13,5 +13,9 @@ class Failure(RuntimeError):
     """The request was right, and something outside it broke: a file, the network, the device."""
 
 
+class DeviceLost(Failure):
+    """What this process computes on cannot be used by it any more: the model must be loaded again, in another one."""
+
+
 class Cancelled(Exception):
     """Nobody waits for the answer any more. Raised inside a long call where it tells of its progress; let it pass."""

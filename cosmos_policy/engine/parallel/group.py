@@ -12,7 +12,7 @@ from torch import distributed
 from cosmos_policy.engine.native import NativeEngine
 from cosmos_policy.engine.parallel.mesh import Mesh
 from cosmos_policy.engine.request import WARM_UP_ROUNDS, EngineRequest, EngineResult, OnStep, Rest
-from cosmos_policy.errors import Failure, UsageError
+from cosmos_policy.errors import DeviceLost, UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class GroupEngine:
 
     engine: its own part. watch: returns a sentence where one of the others has ended, else None. at_close: ends them;
     told whether they end by themselves. A run that fails here alone leaves the others in the middle of an exchange: the
-    group is given up then, and every later call raises :class:`Failure`.
+    group is given up then, and every later call raises :class:`DeviceLost`.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class GroupEngine:
             except RuntimeError as error:
                 lost = f"a process of the group cannot be reached ({error})"
         self._give_up(lost)
-        raise Failure(f"The model's processes cannot go on: {self._given_up}. Load the model again.")
+        raise DeviceLost(f"The model's processes cannot go on: {self._given_up}. Load the model again.")
 
     def _give_up(self, reason: str) -> None:
         if self._given_up is None:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import embodiments
-from cosmos_policy.errors import Cancelled, Failure
+from cosmos_policy.errors import Cancelled, DeviceLost, Failure
 from cosmos_policy.server.worker.framing import ChannelClosed
 from cosmos_policy.types import Observation
 from cosmos_policy.wire.contract import contract_hash, describe_embodiment
@@ -229,4 +229,4 @@ def _ours(error: Exception) -> bool:
 
 
 def _fatal(error: Exception) -> bool:
-    return isinstance(error, RuntimeError) and "CUDA error" in str(error)
+    return isinstance(error, DeviceLost) or (isinstance(error, RuntimeError) and "CUDA error" in str(error))

@@ -50,7 +50,7 @@ def test_every_size_is_the_pipelines(tiny, pipeline, monkeypatch, size):
 
     seen = []
 
-    def no_decoding(self, latents):
+    def no_decoding(self, latents, rest=None):
         seen.append(latents)
         return torch.zeros(1, 1, 16, 16, 3, dtype=torch.uint8)
 

@@ -7,7 +7,7 @@ import pytest
 from small_requests import make_request
 
 from cosmos_policy.engine.parallel.sizes import Parallel
-from cosmos_policy.errors import Cancelled, Failure, UsageError
+from cosmos_policy.errors import Cancelled, DeviceLost, UsageError
 
 TOLERANCE = 1e-5
 
@@ -79,7 +79,7 @@ def test_a_process_that_dies_is_told(shared):
     other.kill()
     other.wait()
     for _ in range(2):
-        with pytest.raises(Failure, match=r"process 1 ended with code -9\. Load the model again"):
+        with pytest.raises(DeviceLost, match=r"process 1 ended with code -9\. Load the model again"):
             engine.run(requests()[:1])
 
 
@@ -88,5 +88,5 @@ def test_what_fails_in_the_first_process_gives_the_group_up(shared, monkeypatch)
     monkeypatch.setattr(engine._engine, "_denoise", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         engine.run(requests()[:1])
-    with pytest.raises(Failure, match="cannot go on"):
+    with pytest.raises(DeviceLost, match="cannot go on"):
         engine.run(requests()[:1])
