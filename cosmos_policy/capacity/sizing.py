@@ -77,8 +77,8 @@ def plan(
             cure = f"Execute {most_executed} of them at most (--execute)."
         raise UsageError(
             f"A chunk of {fleet.chunk} actions lasts {fleet.cover_s:.2f} s; the next one is asked for after "
-            f"{fleet.execute} and takes {slow_s:.2f} s on an idle GPU: robots run out of actions whatever the number of "
-            f"GPUs. {cure}"
+            f"{fleet.execute} and takes {slow_s:.2f} s on an idle GPU: robots run out of actions whatever the number "
+            f"of GPUs. {cure}"
         )
 
     def run(candidate: Site, robots: int = fleet.robots) -> Outcome:

@@ -6,10 +6,10 @@
 # torch brings CUDA's libraries with it; the host brings the driver (NVIDIA container toolkit).
 FROM python:3.12-slim-bookworm
 
-# Triton compiles its launchers with a C compiler, at the first call.
+# Triton compiles its launchers with a C compiler, at the first call. KubeRay looks after Ray's pods with wget.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev wget \
     && rm -rf /var/lib/apt/lists/*
 
 # uv reads what pip does not: that one library's pin of mink is overridden (pyproject.toml says why).
