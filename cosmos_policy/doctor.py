@@ -27,6 +27,7 @@ EXTRAS = {
     "model": ("models in this process", ("torch", "diffusers", "transformers")),
     "evaluation": ("dataset replay and reports", ("lerobot", "av", "skimage", "plotly", "jinja2")),
     "server": ("the model server", ("fastapi", "uvicorn", "multipart", "prometheus_client")),
+    "guardrails": ("guardrails around generations", ("cosmos_guardrail",)),
     "simulation": ("physics roll-outs", ("gymnasium", "mujoco", "robosuite")),
 }
 

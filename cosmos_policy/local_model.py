@@ -213,6 +213,7 @@ class LocalModel(WorldActionModel):
             require_ability(self._card, job.info["mode"])
             if request.sound:
                 require_ability(self._card, "sound")
+        self._tell_unguarded()
         guarded = [is_guarded(self.guardrails, request.guardrails) for request in requests]
         for request, wanted in zip(requests, guarded, strict=True):
             if wanted:
@@ -221,6 +222,12 @@ class LocalModel(WorldActionModel):
         return [
             self._guard().check_media(each) if wanted else each for each, wanted in zip(media, guarded, strict=True)
         ]
+
+    def _tell_unguarded(self) -> None:
+        line = "generations are not guarded: cosmos-guardrail is not installed (cosmos-policy[guardrails])"
+        if self.guardrails == "missing" and self._card.guardrails and line not in self._told:
+            self._told.add(line)
+            logger.warning(line)
 
     def _guard(self) -> Guardrails:
         """Loaded for the first generation that is guarded."""
