@@ -17,7 +17,8 @@ from sim_eval.physics.robots.base import SimulatedRobot
 from sim_eval.physics.tasks.base import Task
 
 ROBOT_PREFIX = "robot0_"
-_OPENGL_BEGAN_IN = os.getpid()
+_OPENGL_LOADED_IN = os.getpid()
+"""A fork of that process would hang in its first picture: OSMesa's threads are not there any more."""
 _TABLE_TEXTURE = "light-wood.png"
 """In place of robosuite's plain white table, on which a picture shows no motion of the camera."""
 _LONGEST_TIMESTEP_S = 0.002
@@ -33,11 +34,11 @@ def build_scene(
     the wanted gripper position (0 open, 1 closed).
 
     Raises:
-        Failure: no OpenGL context can be made, or this process is a fork of one that uses a GPU's OpenGL.
+        Failure: no OpenGL context can be made, or this process is a fork of one that has it loaded.
     """
-    if os.getpid() != _OPENGL_BEGAN_IN and os.environ.get("MUJOCO_GL") == "egl":
+    if os.getpid() != _OPENGL_LOADED_IN:
         raise Failure(
-            "this process was forked after OpenGL began, and a GPU's OpenGL does not survive a fork: start processes "
+            "this process was forked from one that had OpenGL loaded, which does not survive a fork: start processes "
             "with 'spawn' (gymnasium.make_vec without a vectorization_mode does; with \"async\" it takes "
             "vector_kwargs={'context': 'spawn'})"
         )
