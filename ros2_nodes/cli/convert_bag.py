@@ -19,10 +19,10 @@ def convert_bag(
 
     Example: cosmos-policy convert-bag recordings/monday datasets/monday --contract launch/config/droid_joint.yaml
     """
+    from cosmos_policy.datasets.writing import write
     from ros2_nodes.contract import check_against, load_contract
     from ros2_nodes.recording.bag_reader import read
     from ros2_nodes.recording.episodes import episodes
-    from ros2_nodes.recording.lerobot import write
 
     if not bag.is_dir():
         raise UsageError(f"{bag} is no folder; expected one that record_node wrote.")

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from cosmos_policy.types import Observation
+from cosmos_policy.datasets.writing import Row
 from ros2_nodes.contract import RobotContract
 from ros2_nodes.observing.refusal import Refusal
 from ros2_nodes.observing.sampler import Sampler
 from ros2_nodes.observing.samples import Sample
 from ros2_nodes.recording.bag_reader import RecordedChunk
-
-
-@dataclass(frozen=True)
-class Row:
-    """One instant. commands: name -> float64 [...], the action that was due then, of the newest chunk."""
-
-    observation: Observation
-    commands: Mapping[str, np.ndarray]
-    instruction: str
 
 
 def episodes(

@@ -21,7 +21,7 @@ def rollout(
         typer.Option(help=f"One of: {', '.join(tasks.NAMES)}; may be repeated. lift if left out."),
     ] = None,
     embodiment: Annotated[
-        str, typer.Option(help="What the robot speaks; in physics droid, droid_joint or ur.")
+        str, typer.Option(help="What the robot speaks: a name (cosmos-policy embodiments) or a YAML file.")
     ] = "droid_joint",
     robot: Annotated[
         str | None, typer.Option(help=f"One of: {', '.join(robots.NAMES)}; default: the one of the embodiment.")

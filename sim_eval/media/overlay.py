@@ -62,7 +62,7 @@ def _captioned(frame: np.ndarray, caption: Caption, factor: int) -> np.ndarray:
     picture.paste(enlarged, (0, PANEL_HEIGHT))
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(FONT_SIZE)
     left, right, top = MARGIN, width - MARGIN, 8
-    told = f"step {caption.step} of {caption.steps}   {caption.time_s:.1f} s of {caption.limit_s:.0f} s"
+    told = f"step {caption.step} of {caption.steps}   {caption.time_s:.1f} s of {caption.limit_s:.1f} s"
     if caption.success is not None:
         colour = YES if caption.success else NO
         _text(draw, (right, top), "done" if caption.success else "not done", font, colour, "ra")

@@ -1,4 +1,4 @@
-"""The LeRobot dataset of a run: every episode as it was played, good or bad, by the recorder's own writer."""
+"""The LeRobot dataset of a run: every episode as it was played, good or bad."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from cosmos_policy.errors import UsageError
 from sim_eval.results.store import write_json
-from sim_eval.rollout.worlds import WorldInPhysics
+from sim_eval.rollout.worlds import World
 
 FOLDER = "dataset"
 SUMMARY_FILE = "rollouts.json"
@@ -23,16 +23,13 @@ def part_of(output: Path, name: str) -> Path:
     return output / f"{FOLDER}.parts" / name
 
 
-def keep_part(output: Path, name: str, world: WorldInPhysics, instruction: str) -> int:
+def keep_part(output: Path, name: str, world: World, instruction: str) -> int:
     """Writes the episode that has just ended; it appears whole or not at all. Returns its number of frames."""
-    from sim_eval.physics.recording.recorder import EpisodeRecorder
-
     whole = part_of(output, name)
     unfinished = whole.with_name(whole.name + ".unfinished")
     for leftover in (whole, unfinished):
         shutil.rmtree(leftover, ignore_errors=True)
-    with EpisodeRecorder(unfinished, world.environment.physics) as recorder:
-        frames = recorder.record(world.rows, instruction)
+    frames = world.write_dataset(unfinished, instruction)
     unfinished.rename(whole)
     return frames
 

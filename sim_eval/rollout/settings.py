@@ -107,11 +107,6 @@ class RolloutSettings:
                 raise UsageError("Episodes that begin from a --dataset have no time of their own: give --time-limit-s.")
         elif not self.tasks:
             raise UsageError("There is no --task to play.")
-        if self.record and self.imagination is not None:
-            raise UsageError(
-                "--record writes what a simulated robot measures; an imagined robot measures nothing. Record in "
-                "physics, or film with --videos."
-            )
 
     @property
     def begins_from_dataset(self) -> bool:

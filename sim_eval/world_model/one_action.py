@@ -110,6 +110,11 @@ class OneActionAtATime(gymnasium.Wrapper):
             "state": {name: np.array(value) for name, value in plan.told.items()},
         }
 
+    @property
+    def state(self) -> Mapping[str, np.ndarray]:
+        """Where the last command has put the robot, under the names of its commands; asks nobody."""
+        return self._plan().told if self._rows else self._imagined.world.state
+
     def footage(self) -> np.ndarray:
         """Every frame since the reset, uint8 [steps+1, H, W, 3]; the last action is looked at if it was not yet."""
         if not self.keeps_footage:
@@ -126,8 +131,7 @@ class OneActionAtATime(gymnasium.Wrapper):
 
     def hold(self) -> dict[str, np.ndarray]:
         """The action that keeps the robot where its last command put it."""
-        state = self._plan().told if self._rows else self._imagined.world.state
-        still = {}
+        state, still = self.state, {}
         for field in command_fields(self.embodiment):
             value = state.get(field.name)  # a controller that is told changes has no place: no change
             still[field.name] = np.zeros(field.shape) if value is None else np.array(value).reshape(field.shape)

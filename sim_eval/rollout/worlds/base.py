@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,11 @@ class World(ABC):
     @abstractmethod
     def footage(self) -> np.ndarray:
         """The composed views at every instant of a filmed episode, uint8 [steps + 1, H, W, 3]."""
+
+    @abstractmethod
+    def write_dataset(self, folder: Path, instruction: str) -> int:
+        """Writes the episode that has just ended as a LeRobot v3 dataset of its own into the new folder; returns its
+        number of frames. Only a world that was opened for it can."""
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:

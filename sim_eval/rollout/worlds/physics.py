@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ class WorldInPhysics(World):
         self.environment = environment
         self.robot, self.time_limit_s = environment.embodiment, environment.time_limit_s
         self.rows: list[Frame] = []
-        """What was measured, seen and then commanded at every control step of the episode."""
+        """What was measured, seen and then commanded at every control step of the episode, if it is to be recorded."""
         self._records, self._films = records, False
         self._frames: list[np.ndarray] = []
         self._seen: Mapping[str, Mapping[str, np.ndarray]] | None = None
@@ -58,6 +59,12 @@ class WorldInPhysics(World):
 
     def footage(self) -> np.ndarray:
         return np.stack(self._frames)
+
+    def write_dataset(self, folder: Path, instruction: str) -> int:
+        from sim_eval.physics.recording.recorder import EpisodeRecorder
+
+        with EpisodeRecorder(folder, self.environment.physics) as recorder:
+            return recorder.record(self.rows, instruction)
 
     def facts(self) -> dict[str, Any]:
         return {}

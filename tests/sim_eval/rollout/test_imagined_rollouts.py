@@ -97,6 +97,39 @@ def test_worlds_that_are_imagined_together_are_those_that_are_imagined_alone(ima
             assert other["drift"][name] == pytest.approx(value, rel=0.02), "a batch rounds otherwise than its parts"
 
 
+def test_imagined_episodes_are_recorded_as_the_policy_saw_them(imagined, tmp_path):
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+
+    _, arguments = imagined
+    result = run_command("--output", tmp_path / "run", *arguments, "--record", "--environments", "2", *ARGUMENTS)
+    assert result.exit_code == 0, result.exception or result.output
+    records = read(tmp_path / "run")
+    dataset = LeRobotDataset("test/imagined", root=tmp_path / "run" / "dataset", video_backend="pyav")
+    assert dataset.num_episodes == 3 and dataset.num_frames == sum(record["steps"] for record in records)
+    seen, _ = read_video(tmp_path / "run" / records[0]["video"])
+    row, before = dataset[3], dataset[2]
+    wrist = row["observation.image.wrist_image_left"].permute(1, 2, 0).numpy() * 255
+    assert row["task"] == "lift the cube" and np.abs(wrist - seen[3, :48]).mean() < 8
+    np.testing.assert_allclose(
+        row["observation.state.gripper_position"],
+        before["action.gripper_position"],
+        atol=1e-6,
+        err_msg="as it was told",
+    )
+
+
+def test_a_robot_whose_datasets_hold_joints_is_not_recorded_without_any(tmp_path, droid_dataset):
+    import embodiments
+    from sim_eval.rollout.worlds import WorldInImagination
+    from sim_eval.rollout.worlds.beginnings import RecordedBeginnings
+
+    settings = settings_of(tmp_path / "run", droid_dataset, record=True)
+    beginnings = RecordedBeginnings(settings)
+    beginnings.robot = embodiments.get("ur")
+    with pytest.raises(UsageError, match=r"No dataset layout of ur can be filled .* robomind_ur needs joint_position"):
+        WorldInImagination(settings, beginnings, None)
+
+
 def test_a_run_goes_on_where_it_stopped(imagined, tmp_path):
     folder, arguments = imagined
     before = (folder / "results.jsonl").read_text()
@@ -175,7 +208,6 @@ def settings_of(output, dataset, rewards=(REACHED,), **more) -> RolloutSettings:
             ["--world-model", "tiny", "--judge", "reasoner", "--dataset", "D", "--task", "lift", "--time-limit-s", "1"],
             "--task belongs to scenes in physics",
         ),
-        (["--world-model", "tiny", "--judge", "reasoner", "--record"], "an imagined robot measures nothing"),
         (["--world-model", "tiny", "--judge", "reasoner", "--start-frame", "-1"], "--start-frame is -1"),
         (["--task", "lift", "--task", "lift"], "--task lift is given twice"),
     ],
