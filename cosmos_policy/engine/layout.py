@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from diffusers.pipelines.cosmos.pipeline_cosmos3_omni import get_3d_mrope_ids_text_tokens, get_3d_mrope_ids_vae_tokens
 
+from cosmos_policy.engine import gradients  # noqa: F401
 from cosmos_policy.engine.request import EngineRequest
 from cosmos_policy.errors import UsageError
 

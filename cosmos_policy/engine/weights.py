@@ -16,6 +16,7 @@ from diffusers.utils import logging as diffusers_logging
 from transformers import AutoTokenizer
 
 from cosmos_policy.checkpoints.layout import distilled_sigmas, read_index
+from cosmos_policy.engine import gradients  # noqa: F401
 from cosmos_policy.engine.layout import Grid
 from cosmos_policy.engine.stored_fp8 import is_static_fp8, load_static_fp8, read_quantization
 from cosmos_policy.errors import UsageError
