@@ -26,7 +26,7 @@ def to_status(report: TickReport, progress: Progress, stamp_s: float) -> PolicyS
     """The message; NaN stands for what was not measured."""
     message = PolicyStatus(
         state=report.state.value,
-        reasons=[str(cause) for cause in (*report.causes, *report.refusals)],
+        reasons=list(dict.fromkeys(str(cause) for cause in (*report.causes, *report.refusals))),
         instruction=progress.instruction,
         chunks=progress.chunks,
         commands=progress.commands,

@@ -139,7 +139,8 @@ def test_a_chunk_of_tool_poses_moves_an_arm_that_only_takes_joints():
     def sense(loop, now, sent):
         if sent:
             when, command = next(pair for pair in reversed(sent) if isinstance(pair[1], JointTrajectoryCommand))
-            row = min(int(np.searchsorted(command.times_s, now.steady_s - when)), len(command.times_s) - 1)
+            since = now.steady_s - when + (command.past_s or 0.0)
+            row = min(int(np.searchsorted(command.times_s, since)), len(command.times_s) - 1)
             here["joints"] = command.positions[row]
         pose = arm.forward(here["joints"][None])[0]
         quaternion = Rotation.from_matrix(pose[:3, :3]).as_quat()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from rig import Robot
 
 CONTROL_PERIOD_S = 1.0 / 30.0
+FEELING_PERIOD_S = 0.01
 TRANSPORT_S = 0.02
 """What messages take on one machine, both ways."""
 
@@ -79,7 +81,8 @@ HARMLESS: dict[str, Fault] = {
 @dataclass(frozen=True)
 class Reaction:
     """seconds: from the fault to the first status of its end that names one of its reasons; None where there was none.
-    allowed_s: what it may take, with what this machine was late by while it was measured."""
+    allowed_s: what it may take, with `lateness_s`: what this machine's timers were late by until then, those of the
+    node (seen by its ticks) and of the robot."""
 
     seconds: float | None
     allowed_s: float
@@ -100,6 +103,13 @@ def reaction(robot: Robot, fault: Fault) -> Reaction:
         and any(cause.startswith(fault.reasons) for cause in status["reasons"])
     )
     seconds = next(named, None)
-    lateness_s = max(told["longest_tick_s"] - CONTROL_PERIOD_S, 0.0) + told["robot_late_s"]
+    lateness_s = _late(told["ticks_s"], CONTROL_PERIOD_S, seconds) + _late(told["felt_s"], FEELING_PERIOD_S, seconds)
     allowed_s = fault.known_s + 2 * CONTROL_PERIOD_S + TRANSPORT_S + lateness_s
     return Reaction(seconds, allowed_s, lateness_s)
+
+
+def _late(moments_s: list[float], period_s: float, until_s: float | None) -> float:
+    """By how much a timer was late in all, where it was late by more than half a period."""
+    gaps = [(after, after - before) for before, after in pairwise(moments_s)]
+    late = (gap - period_s for after, gap in gaps if until_s is None or after <= until_s + gap)
+    return sum(one for one in late if one > 0.5 * period_s)

@@ -177,19 +177,19 @@ def rig(
 
 
 def _setup(contract: RobotContract, name: str) -> dict[str, Any]:
-    gripper = contract.outputs["gripper"]
+    moving, gripper = next(iter(contract.outputs.values())), contract.outputs.get("gripper")
     view = next(iter(contract.views.values()))
-    body = _joints(contract) if hasattr(contract.outputs["arm"], "joints") else _tool(contract)
+    body = _car if moving.kind == "path" else _tool if moving.kind in ("pose", "twist") else _joints
     return {
-        **body,
+        **body(contract),
         "node": name,
         "views": {view: stream.topic for view, stream in contract.views.items()},
         "size": view.size,
         "camera_hz": 15.0,
         "still": False,
-        "arm_kind": contract.outputs["arm"].kind,
-        "arm_topic": contract.outputs["arm"].topic,
-        "gripper": {name: getattr(gripper, name) for name in ("kind", "topic", "joint", "max_effort")},
+        "arm_kind": moving.kind,
+        "arm_topic": moving.topic,
+        "gripper": gripper and {name: getattr(gripper, name) for name in ("kind", "topic", "joint", "max_effort")},
         "instruction_topic": contract.instruction.topic,
         "emergency_stop_topic": contract.stops.emergency_stop.topic,
         "deadman_topic": None if contract.stops.deadman is None else contract.stops.deadman.topic,
@@ -210,6 +210,18 @@ def _joints(contract: RobotContract) -> dict[str, Any]:
         "velocity": limits.velocity,
         "acceleration": limits.acceleration,
         "jerk": limits.jerk,
+    }
+
+
+def _car(contract: RobotContract) -> dict[str, Any]:
+    measured = contract.streams["camera_to_world"]
+    return {
+        "body": "car",
+        "frame": contract.outputs["path"].frame,
+        "measured_topic": measured.topic,
+        "child_frame": measured.child_frame,
+        "home": [0.0, 0.0, 0.0],
+        "velocity": contract.limits["path"].velocity,
     }
 
 

@@ -33,7 +33,7 @@ def server(moods):
 def active(ros, contract, server):
     """(robot, node): an active node that has its instruction from a latched topic."""
     deadman = {"deadman_topic": "/deadman"}
-    overrides = ["stops.deadman={topic: /deadman, max_age_ms: 500}"]
+    overrides = ["stops.deadman={topic: /deadman, max_age_ms: 500}", "safety.hold_limit_s=60"]
     with rig(ros, contract, server, robot=deadman, overrides=overrides, predicted_video=True) as (robot, brain):
         robot.activate()
         assert robot.wait_state("starting")["reasons"] == [
@@ -101,7 +101,8 @@ def test_what_is_recorded_becomes_a_dataset_that_fits_the_robot(running, ros, tm
     recording = Recording(opened.source, opened.binding, opened.embodiment, opened.episodes, 4)
     episode = recording.episode(0)
     assert recording.task(0) == "swing the arm"
-    assert episode.num_frames > 10 and np.isfinite(episode.actions).all()
+    assert np.isfinite(episode.actions).all()
+    assert sum(recording.episode(index).num_frames for index in opened.episodes) > 10
     states, commands = episode.trajectory.states["joint_position"], episode.trajectory.commands["joint_position"]
     assert np.abs(states - commands).mean() < 0.2  # the arm was about where it was told to be
     assert recording.view(0, 0)["wrist"].shape == (360, 640, 3)
@@ -139,7 +140,9 @@ def test_an_answer_that_is_garbage_is_published_with_what_is_wrong_with_it(runni
 def test_a_chunk_far_from_the_motion_is_refused_and_the_motion_goes_on(running, moods):
     moods.write_text('{"far": true}')
     rejected = running.wait("the refused chunk", lambda: running.do("rejected"))
-    assert any(cause.startswith(("jump", "too_slow", "position_limit")) for cause in rejected[0]), rejected
+    assert any(cause.startswith(("jump", "start_too_far", "too_slow", "position_limit")) for cause in rejected[0]), (
+        rejected
+    )
     moods.unlink()
     running.wait_state("running")
 

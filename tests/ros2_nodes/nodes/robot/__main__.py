@@ -1,7 +1,7 @@
 """``python -m robot SETUP``: runs until its standard input ends.
 
-One line of JSON in, {"do": name, ...}, one line out, {"result": ...} or {"error": ...}. SETUP: JSON, as `JointBody` or
-`ToolBody` takes it ("body": "joints" or "tool"), and "node": the full name of the node that the operator speaks to, and
+One line of JSON in, {"do": name, ...}, one line out, {"result": ...} or {"error": ...}. SETUP: JSON, as one of `BODIES`
+takes it ("body" says which), and "node": the full name of the node that the operator speaks to, and
 "instruction_topic".
 """
 
@@ -14,7 +14,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import rclpy
@@ -27,11 +26,13 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from cosmos_policy_interfaces.srv import SetInstruction
-from robot.body import MEASURED_HZ, Body
+from robot.body import Body
+from robot.car_body import CarBody
 from robot.joint_body import JointBody
 from robot.operator import Operator
 from robot.tool_body import ToolBody
 
+BODIES = {"joints": JointBody, "tool": ToolBody, "car": CarBody}
 Answer = Callable[[Any], None]
 
 
@@ -117,16 +118,15 @@ class Desk:
         answer([_status(told) for heard_s, told in self._operator.statuses if heard_s >= self._marked_s])
 
     def reaction(self, answer: Answer) -> None:
-        """What was told since the mark, with seconds since then; the longest time between two ticks, and by how much
-        the robot's own timer was late at most, both since a second before."""
-        heard = [(when, told) for when, told in self._operator.statuses if when >= self._marked_s - 1.0]
-        ticks = [when for when, _ in heard] + [time.monotonic()]
-        moments = [when for when, _, _ in self._body.motion if when >= self._marked_s - 1.0] + [time.monotonic()]
+        """What was told since the mark, and when ticks were heard and the robot felt itself, from a second before; all
+        in seconds since the mark."""
+        heard = [(when - self._marked_s, told) for when, told in self._operator.statuses]
+        felt = [when - self._marked_s for when, _, _ in self._body.motion]
         answer(
             {
-                "statuses": [(when - self._marked_s, _status(told)) for when, told in heard if when >= self._marked_s],
-                "longest_tick_s": max((b - a for a, b in pairwise(ticks)), default=0.0),
-                "robot_late_s": max((b - a for a, b in pairwise(moments)), default=0.0) - 1.0 / MEASURED_HZ,
+                "statuses": [(when, _status(told)) for when, told in heard if when >= 0.0],
+                "ticks_s": [when for when, _ in heard if when >= -1.0],
+                "felt_s": [when for when in felt if when >= -1.0],
             }
         )
 
@@ -152,8 +152,9 @@ class Desk:
     def record(self, answer: Answer) -> None:
         """What came from the node since `forget`."""
         told = {key: getattr(self._body, key) for key in ("arrivals", "violations", "motion", "published")}
-        gripper = self._body.gripper
-        answer({**told, "gripper": {"position": gripper.position, "told": gripper.told, "wrong": gripper.wrong}})
+        hand = self._body.gripper
+        gripper = None if hand is None else {name: getattr(hand, name) for name in ("position", "told", "wrong")}
+        answer({**told, "gripper": gripper})
 
     def forget(self, answer: Answer) -> None:
         self._body.forget()
@@ -178,7 +179,7 @@ def _status(message: Any) -> dict[str, Any]:
 def main() -> None:
     setup = json.loads(sys.argv[1])
     rclpy.init()
-    body = (JointBody if setup["body"] == "joints" else ToolBody)(setup)
+    body = BODIES[setup["body"]](setup)
     desk = Desk(body, Operator(setup["node"], setup["instruction_topic"]))
     executor = SingleThreadedExecutor()
     executor.add_node(body)

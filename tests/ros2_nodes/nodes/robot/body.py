@@ -22,7 +22,7 @@ CLOCK_HZ = 200.0
 
 class Body(Node):
     """setup: views (view -> topic), size [H, W], camera_hz, still (whether pictures never change), clock (publish
-    /clock), emergency_stop_topic, deadman_topic or null, gripper (see `Gripper`)."""
+    /clock), emergency_stop_topic, deadman_topic or null, gripper (see `Gripper`) or null."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
         super().__init__("test_robot")
@@ -39,7 +39,7 @@ class Body(Node):
         self._stop = self.create_publisher(Bool, setup["emergency_stop_topic"], 10)
         self._deadman = self.create_publisher(Bool, setup["deadman_topic"], 10) if setup["deadman_topic"] else None
         self._clock_out = self.create_publisher(Clock, "/clock", 10) if setup["clock"] else None
-        self.gripper = Gripper(self, **setup["gripper"])
+        self.gripper = None if setup["gripper"] is None else Gripper(self, **setup["gripper"])
         self.create_timer(1.0 / setup["camera_hz"], self._see)
         self.create_timer(1.0 / MEASURED_HZ, self._feel)
         if self._clock_out is not None:
@@ -64,7 +64,8 @@ class Body(Node):
     def forget(self) -> None:
         """Begin the record of what was received anew."""
         self.arrivals: list[float] = []
-        """Steady time of every command for what moves."""
+        """Time of every command for what moves: of trajectories and paths the steady time when they arrived, of what is
+        streamed the time when it was sent."""
         self.violations: list[str] = []
         self.motion: list[tuple[float, list[float], list[float]]] = []
         """Steady time, positions and velocities, at `MEASURED_HZ`."""
@@ -119,5 +120,5 @@ class Body(Node):
 
     @staticmethod
     def _picture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-        coarse = rng.integers(0, 256, (height // 20, width // 20, 3), dtype=np.uint8)
-        return np.repeat(np.repeat(coarse, 20, axis=0), 20, axis=1)
+        coarse = rng.integers(0, 256, (-(-height // 20), -(-width // 20), 3), dtype=np.uint8)
+        return np.repeat(np.repeat(coarse, 20, axis=0), 20, axis=1)[:height, :width]

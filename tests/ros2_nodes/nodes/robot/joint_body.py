@@ -16,6 +16,9 @@ from robot.controller import TrajectoryController
 
 #: Of the velocity limits. What is told is exact; braking carries no stamp, and joins where the robot is.
 _TOLERATED = {"told": 1.001, "moved": 1.02}
+#: Later than this (s; the lead of a contract) a message may come only where this process, or the node's, was starved: a
+#: controller in real time is not. For so long afterwards how fast the joints move is not judged.
+_LATE_S, _UNJUDGED_S = 0.1, 1.0
 #: Streamed positions that come this far apart (s) are judged as if they had come a period of 10 ms after each other.
 _LATEST_S = 0.05
 
@@ -28,6 +31,7 @@ class JointBody(Body):
         self.controller = TrajectoryController(setup["joints"], np.array(setup["home"]))
         self._under_way: list[tuple[float, JointTrajectory]] = []
         self._lateness = np.random.default_rng(0)
+        self._judged_from_s = 0.0
         super().__init__(setup)
         self._joints = self.create_publisher(JointState, setup["joint_topic"], 10)
         if setup["arm_kind"] == "joint_trajectory":
@@ -47,7 +51,8 @@ class JointBody(Body):
     def _feel(self) -> None:
         position, velocity = self.controller.sample(time.monotonic())
         self._note(position, velocity)
-        self._judge(position, velocity, "moved")
+        if time.monotonic() >= self._judged_from_s:
+            self._judge(position, velocity, "moved")
         if self.faults.get("joints_die"):
             return
         names = [*self.setup["joints"], self.setup["gripper_joint"]]
@@ -67,8 +72,11 @@ class JointBody(Body):
         message.header.stamp = self.stamp()
         self._joints.publish(message)
 
-    def _deliver(self, message: JointTrajectory) -> None:
+    def _deliver(self, message: JointTrajectory, info: dict[str, int]) -> None:
         late_s = self.faults.get("late_s", 0.0) * self._lateness.random()
+        under_way_s = 1e-9 * (time.time_ns() - info["source_timestamp"])
+        if under_way_s + late_s > _LATE_S:
+            self._judged_from_s = time.monotonic() + _UNJUDGED_S
         self._under_way.append((time.monotonic() + late_s, message))
         self._arrive()
 
@@ -102,13 +110,13 @@ class JointBody(Body):
                 largest = np.abs(values).max(axis=0)
                 self.judge(f"told more than the {name} limit", largest > 1.01 * np.array(self.setup[name]), largest)
 
-    def _take(self, message: Float64MultiArray) -> None:
+    def _take(self, message: Float64MultiArray, info: dict[str, int]) -> None:
         """Be there now: who streams positions streams them smoothly."""
-        now, told = time.monotonic(), np.array(message.data)
+        sent, told = 1e-9 * info["source_timestamp"], np.array(message.data)
         before = self.arrivals[-1] if self.arrivals else -np.inf
-        self.arrivals.append(now)
-        if now - before < _LATEST_S:
-            step = np.abs(told - self.controller.sample(now)[0])
+        self.arrivals.append(sent)
+        if sent - before < _LATEST_S:
+            step = np.abs(told - self.controller.sample(time.monotonic())[0])
             self.judge("stepped too far", step > np.array(self.setup["velocity"]) * _LATEST_S, told)
         self._judge(told, 0.0 * told, "told")
         self.controller.place(told)

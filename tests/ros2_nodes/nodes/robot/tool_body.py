@@ -26,6 +26,7 @@ class ToolBody(Body):
         self._place, self._turn = np.array(setup["home"], float), Rotation.from_euler("xyz", [3.0, 0.1, 0.2])
         self._linear, self._angular = np.zeros(3), np.zeros(3)
         self._told_s = self._moved_s = time.monotonic()
+        self._sent_s = -np.inf
         super().__init__(setup)
         measured = PoseStamped if setup["child_frame"] is None else TFMessage
         self._measured = self.create_publisher(measured, setup["measured_topic"], 10)
@@ -71,10 +72,10 @@ class ToolBody(Body):
         link.transform.rotation = pose.pose.orientation
         return TFMessage(transforms=[link])
 
-    def _be_there(self, message: PoseStamped) -> None:
+    def _be_there(self, message: PoseStamped, info: dict[str, int]) -> None:
         told, turn = message.pose.position, message.pose.orientation
         place, turned = np.array([told.x, told.y, told.z]), Rotation.from_quat([turn.x, turn.y, turn.z, turn.w])
-        if self._hear(message):
+        if self._hear(message, info):
             self.judge(
                 "stepped too far", np.linalg.norm(place - self._place) > self.setup["velocity"] * _LATEST_S, place
             )
@@ -83,8 +84,8 @@ class ToolBody(Body):
         self.judge("beyond the workspace", self._outside(place), place)
         self._place, self._turn = place, turned
 
-    def _drift(self, message: TwistStamped) -> None:
-        self._hear(message)
+    def _drift(self, message: TwistStamped, info: dict[str, int]) -> None:
+        self._hear(message, info)
         linear, angular = message.twist.linear, message.twist.angular
         self._linear = np.array([linear.x, linear.y, linear.z])
         self._angular = np.array([angular.x, angular.y, angular.z])
@@ -93,13 +94,14 @@ class ToolBody(Body):
             "turned faster", np.linalg.norm(self._angular) > 1.05 * self.setup["angular_velocity"], self._angular
         )
 
-    def _hear(self, message: Any) -> bool:
-        """Whether the command before came just before."""
-        now, before = time.monotonic(), self._told_s
-        self._told_s = now
-        self.arrivals.append(now)
+    def _hear(self, message: Any, info: dict[str, int]) -> bool:
+        """Whether the command before was sent just before."""
+        self._told_s = time.monotonic()
+        sent, before = 1e-9 * info["source_timestamp"], self._sent_s
+        self._sent_s = sent
+        self.arrivals.append(sent)
         self.judge("in another frame", message.header.frame_id != self.setup["frame"], np.zeros(0))
-        return now - before < _LATEST_S and len(self.arrivals) > 1
+        return sent - before < _LATEST_S
 
     def _outside(self, place: np.ndarray) -> np.ndarray:
         return (place < np.array(self.setup["lower"]) - 1e-6) | (place > np.array(self.setup["upper"]) + 1e-6)
