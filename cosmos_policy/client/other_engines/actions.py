@@ -33,7 +33,7 @@ class ActionCalls:
 
     def run(self, call: str, requests: Sequence[Any]) -> list[Any]:
         """Answers, in order. All requests are prepared before any is sent, and all are queued before any is awaited."""
-        require_libraries()
+        require_libraries(clips=call != "policy" or any(request.video for request in requests))
         module = CALLS[call]
         asked = [self._prepared(module.prepare(request, self._habits), request) for request in requests]
         forms = [self._dialect.form(each) for each in asked]

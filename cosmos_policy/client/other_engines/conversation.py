@@ -75,7 +75,7 @@ def _source(part: Mapping[str, Any], kind: str, name: str) -> Any:
 def _image_url(source: Any, name: str) -> str:
     if isinstance(source, (str, os.PathLike)):
         return _file_url(source, name, "image/png")
-    require_libraries()
+    require_libraries(clips=False)
     return _data_url(as_png(check_frames(source.convert("RGB") if hasattr(source, "convert") else source, name, 3)))
 
 

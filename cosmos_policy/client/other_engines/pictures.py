@@ -17,9 +17,10 @@ from cosmos_policy.media.mp4 import SOUND_RATE_HZ
 AAC_SLACK = 1920 + 2048
 
 
-def require_libraries() -> None:
-    """Raise a :class:`UsageError` where pictures and videos cannot be written here."""
-    missing = [name for name, module in (("Pillow", "PIL"), ("av", "av")) if importlib.util.find_spec(module) is None]
+def require_libraries(clips: bool = True) -> None:
+    """Raise a :class:`UsageError` where pictures (and `clips`) cannot be written and read here."""
+    wanted = (("Pillow", "PIL"), ("av", "av")) if clips else (("Pillow", "PIL"),)
+    missing = [name for name, module in wanted if importlib.util.find_spec(module) is None]
     if missing:
         raise UsageError(
             f"Other engines are sent pictures and videos as files, which takes {' and '.join(missing)}: install "

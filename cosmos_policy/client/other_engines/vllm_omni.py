@@ -55,7 +55,7 @@ class VllmOmniModel(VllmModel):
         return self._act("forward_dynamics", requests)
 
     def _run_generate(self, requests: Sequence[GenerateRequest], on_step: OnStep | None) -> list[Media]:
-        require_libraries()
+        require_libraries(clips=any(request.num_frames != 1 for request in requests))
         jobs = [make_job(request, self._generation, self._generator.name) for request in requests]
         return run_jobs(jobs, self._generator, on_step)
 
