@@ -61,7 +61,6 @@ class LocalModel(WorldActionModel):
         self._generation = GenerationHabits(checkpoint.name, checkpoint.revision, card.generation, sigmas)
         self._told: set[str] = set()
         self._reasoner_made: Reasoner | None = None
-        self._whole_language = getattr(engine, "whole_language", True)
         self.guardrails, self._guardrails_made = guardrails, None
         self.info = ModelInfo(
             checkpoint=checkpoint.name,
@@ -134,8 +133,8 @@ class LocalModel(WorldActionModel):
 
     @property
     def calls(self) -> tuple[str, ...]:
-        """The calls that this model answers, on these devices."""
-        return tuple(call for call in calls_of(self._card) if call != "reason" or self._whole_language)
+        """The calls that this model answers."""
+        return calls_of(self._card)
 
     @property
     def generation_tier(self) -> int:
@@ -249,15 +248,12 @@ class LocalModel(WorldActionModel):
     def _reasoner(self) -> Reasoner:
         """Built at the first question: who never asks one needs no memory for the vision encoder."""
         require_ability(self._card, "reason")
-        if not self._whole_language:
-            raise UsageError(
-                "With tensor parallelism no process holds the whole language weights, and the reasoner needs them: ask "
-                "a model that is loaded without tensor_parallel (context and guidance parallelism leave them whole)."
-            )
         if self._reasoner_made is None:
             from cosmos_policy.reasoner.reasoner import load_reasoner
 
-            self._reasoner_made = load_reasoner(self._checkpoint.folder, self._engine.transformer, self._engine.device)
+            engine = self._engine
+            group = None if getattr(engine, "whole_language", True) else engine
+            self._reasoner_made = load_reasoner(self._checkpoint.folder, engine.transformer, engine.device, group)
         return self._reasoner_made
 
     def _sign(self, reply: Reply) -> Reply:

@@ -21,6 +21,7 @@ from cosmos_policy.reasoner.choosing import first_tokens, weigh
 from cosmos_policy.reasoner.clips import VIDEO_FPS, Looking
 from cosmos_policy.reasoner.conversation import Reader, Turn, read_conversation
 from cosmos_policy.reasoner.defaults import sampling_for
+from cosmos_policy.reasoner.mirroring import Group, Mirror
 from cosmos_policy.reasoner.network import load_network
 from cosmos_policy.reasoner.prompt import Prompt, Prompter, load_processor
 from cosmos_policy.reasoner.resting import resting
@@ -65,15 +66,24 @@ class Reasoner:
     """Answers conversations. network: transformers', on the language weights of a generator (:mod:`.network`).
 
     prompter: the checkpoint's processor. ends: the tokens that end a turn. device: where to compute; language weights
-    that wait elsewhere come over layer by layer, in every step.
+    that wait elsewhere come over layer by layer, in every step. mirror: tells the other processes that hold a part of
+    the language weights; None where there are none.
     """
 
-    def __init__(self, network: nn.Module, prompter: Prompter, ends: frozenset[int], device: torch.device):
+    def __init__(
+        self,
+        network: nn.Module,
+        prompter: Prompter,
+        ends: frozenset[int],
+        device: torch.device,
+        mirror: Mirror | None = None,
+    ):
         self.network, self.prompter, self.device = network, prompter, device
         self.name = f"transformers {type(network).__name__}, language weights shared with the engine"
         self._borrows = borrow_weights(network, device)
         if self._borrows:
             self.name += ", brought over layer by layer"
+        self._mirror = mirror
         self._ends, self._context = ends, network.config.get_text_config().max_position_embeddings
 
     def answer(self, requests: Sequence[ReasonRequest], read: Reader = read_source) -> list[Reply]:
@@ -126,7 +136,8 @@ class Reasoner:
                 answer = waiting.popleft()
                 if answer.number in stopped:
                     continue
-                with resting(self.network, self.device, rest):
+                # with others, between two calls of the layers alone
+                with resting(self.network, self.device, rest if self._mirror is None else None):
                     cache, logits = self._read_prompt(answer)
                 if answer.choices:
                     yield answer.number, self._chosen(answer, logits[0])
@@ -138,6 +149,8 @@ class Reasoner:
                     if rows is None:
                         rows = Rows(len(free) + len(active), room_for(longest + 1), cache)
                     rows.take(row, cache)
+                    if self._mirror is not None:
+                        self._mirror.take(rows, row, cache)
             for row in [row for row, answer in active.items() if answer.number in stopped]:
                 del active[row]
                 free.append(row)
@@ -207,7 +220,10 @@ class Reasoner:
         """One more token of every answer: logits [rows, vocabulary]."""
         longest = max(answer.place for answer in active.values()) + 1
         if longest > rows.length:
-            rows = rows.grown(room_for(longest))
+            wider = rows.grown(room_for(longest))
+            if self._mirror is not None:
+                self._mirror.grow(rows, wider)
+            rows = wider
         state = torch.zeros(3, rows.count, dtype=torch.long)
         for row, answer in active.items():
             state[:, row] = torch.tensor([answer.last, answer.place, answer.place + answer.offset])
@@ -225,7 +241,7 @@ class Reasoner:
             return self.network.lm_head(hidden)[:, 0]
 
         state = state.to(self.device)
-        return rows, compute(state) if self._borrows else graphs.run(rows, compute, state)
+        return rows, compute(state) if self._borrows or self._mirror else graphs.run(rows, compute, state)
 
     def _note(self, answer: _Answer, token: int) -> Iterator[tuple[int, ReplyDelta | Reply]]:
         """Take one drawn token: yields what it adds to the words, and the reply where it was the last."""
@@ -277,12 +293,17 @@ class Reasoner:
         )
 
 
-def load_reasoner(folder: Path, transformer: nn.Module, device: torch.device) -> Reasoner:
-    """The reasoner of a checkpoint folder. transformer: diffusers' network in it, loaded."""
+def load_reasoner(folder: Path, transformer: nn.Module, device: torch.device, group: Group | None = None) -> Reasoner:
+    """The reasoner of a checkpoint folder. transformer: diffusers' network in it, loaded. group: those who hold the
+    other parts of its language weights."""
     dtype = transformer.embed_tokens.weight.dtype
     network = load_network(folder, transformer, device, dtype)
     prompter = Prompter(load_processor(folder), device, dtype)
-    return Reasoner(network, prompter, _end_tokens(folder, network.config, prompter.tokenizer), device)
+    ends = _end_tokens(folder, network.config, prompter.tokenizer)
+    mirror = None
+    if group is not None:
+        mirror = Mirror(group, network, folder, transformer.layers[0].self_attn.num_key_value_groups)
+    return Reasoner(network, prompter, ends, device, mirror)
 
 
 def _end_tokens(folder: Path, config: Any, tokenizer: Any) -> frozenset[int]:

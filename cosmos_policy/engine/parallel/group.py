@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import distributed
 
@@ -24,6 +25,14 @@ class Run:
 
     requests: tuple[EngineRequest, ...]
     stepped: bool
+
+
+@dataclass(frozen=True)
+class Do:
+    """Call this function with the engine, with what such functions remember (a map), and with these arguments."""
+
+    function: Callable[..., None]
+    arguments: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,14 @@ class GroupEngine:
     def whole_language(self) -> bool:
         """Whether this process holds all language weights, as a reasoner needs them."""
         return self._mesh.sizes.tensor == 1
+
+    def everywhere(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Let every other process call `function`, importable there, as :class:`Do` says."""
+        self._tell(Do(function, arguments))
+
+    def give_up(self, reason: str) -> None:
+        """The others are in the middle of an exchange that will never end."""
+        self._give_up(reason)
 
     def run(
         self, requests: Sequence[EngineRequest], on_step: OnStep | None = None, rest: Rest | None = None
@@ -142,7 +159,7 @@ class GroupEngine:
 def follow(engine: NativeEngine, mesh: Mesh) -> None:
     """What every other process does: run what the first one runs, until it closes or is gone."""
     with contextlib.suppress(_Closed):
-        _follow(engine, mesh)
+        _follow(engine, mesh, {})
     engine.close()
     distributed.destroy_process_group()
 
@@ -151,8 +168,8 @@ class _Closed(Exception):
     """The first process has closed, or is gone."""
 
 
-def _follow(engine: NativeEngine, mesh: Mesh) -> None:
-    """Until :class:`GoOn` says that the run that waits goes on."""
+def _follow(engine: NativeEngine, mesh: Mesh, memory: dict[str, Any]) -> None:
+    """Until :class:`GoOn` says that the run that waits goes on. memory: what :class:`Do` leaves behind."""
     while True:
         try:
             message = mesh.hear()
@@ -164,5 +181,9 @@ def _follow(engine: NativeEngine, mesh: Mesh) -> None:
             raise _Stopped
         if isinstance(message, Close):
             raise _Closed
+        if isinstance(message, Do):
+            message.function(engine, memory, *message.arguments)
+            continue
+        steps = (lambda done, steps: _follow(engine, mesh, memory)) if message.stepped else None
         with contextlib.suppress(UsageError, _Stopped):
-            engine.run(message.requests, (lambda done, steps: _follow(engine, mesh)) if message.stepped else None)
+            engine.run(message.requests, steps)
