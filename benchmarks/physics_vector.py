@@ -4,7 +4,7 @@
 
 Writes JSON: steps per second of `num_envs` single environments one after the other and of the vector environment, both
 looked at in every step, without resets; and, of a random agent of `steps` steps with resets, the memory of this process
-and of its workers at a tenth of the way and at the end (proportional set size, MB, from /proc).
+and of its workers at a tenth of the way and at the end (private pages, MB, from /proc).
 """
 
 import argparse
@@ -22,9 +22,9 @@ NAME = "CosmosPolicy/Robosuite-v0"
 
 
 def memory_mb(pid: int) -> float:
-    """Proportional set size of a process, MB."""
+    """What a process shares with no other, MB: shared libraries would count for more when other processes end."""
     rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return round(int(next(row for row in rows if row.startswith("Pss:")).split()[1]) / 1e3, 1)
+    return round(sum(int(row.split()[1]) for row in rows if row.startswith("Private_")) / 1e3, 1)
 
 
 def singles_steps_per_s(options: dict, number: int, steps: int) -> float:
