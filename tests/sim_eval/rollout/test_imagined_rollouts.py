@@ -137,6 +137,29 @@ def test_a_run_goes_on_where_it_stopped(imagined, tmp_path):
     assert result.exit_code == 0 and (folder / "results.jsonl").read_text() == before
 
 
+def test_what_a_worker_elsewhere_plays_arrives_with_its_films_and_its_recording(droid_dataset, single_thread, tmp_path):
+    """A worker of ``--ray``, without a cluster around it."""
+    from sim_eval.rollout.episode import Task
+    from sim_eval.rollout.execution import Timing
+    from sim_eval.rollout.playing import Job
+    from sim_eval.rollout.spread import RolloutWorker
+
+    settings = settings_of(tmp_path / "there", droid_dataset, videos=1, record=True, device="cpu")
+    worker = RolloutWorker(settings, 1)
+    facts = worker.facts()
+    assert facts.chunk_size == 16 and facts.imaginer == facts.info
+    task = Task(None, 8, facts.sampling, Timing(4), settings.seed)
+    jobs = [Job("recorded", 1), Job("recorded", 0)]
+    played = dict(worker.work([(task, job) for job in jobs]))
+    assert [played[place].record["episode"] for place in range(2)] == [1, 0]
+    record = played[1].keep(tmp_path / "here")
+    assert not (tmp_path / "there").exists() and "video" not in played[0].record
+    for name in ("video", "video_told"):
+        assert len(read_video(tmp_path / "here" / record[name])[0]) > record["steps"]
+    assert (tmp_path / "here/dataset.parts/recorded_000000/meta/info.json").is_file()
+    assert any(name.startswith("dataset.parts/recorded_000001/") for name in played[0].files)
+
+
 def test_another_judge_under_the_same_name_is_another_run(imagined, head):
     from sim_eval.rewards.judges import Clip, JudgeHead
 

@@ -93,7 +93,8 @@ class Figures(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.found: dict[tuple[str, str], str] = {}
-        self.tiles: list[str] = []
+        self.tiles: list[tuple[str, str]] = []
+        self.gauges: list[tuple[str, str]] = []
         self._task, self._open, self._tile = "", None, None
         self.feed(text)
 
@@ -106,7 +107,9 @@ class Figures(HTMLParser):
             assert self._open not in self.found, f"{self._open} stands twice"
             self.found[self._open] = ""
         if tag == "span" and facts.get("class") in ("yes", "no"):
-            self.tiles.append(facts["class"])
+            self.tiles.append((facts["class"], facts["title"]))
+        if tag in ("span", "i") and "%" in facts.get("style", ""):
+            self.gauges.append((tag, facts["style"]))
 
     def handle_endtag(self, tag):
         if tag == "span":
@@ -145,6 +148,17 @@ def expected_figures(records) -> dict[tuple[str, str], str]:
     found |= {("", "first_seed"): str(min(seeds)), ("", "last_seed"): str(max(seeds)), ("", "chunks"): str(len(chunks))}
     for stage in chunks[0]:
         found["", f"chunk_ms {stage}"] = f"{np.median([timing[stage] for timing in chunks]):.0f}"
+    for index, record in enumerate(record for record in records if "video_told" in record):
+        found |= {
+            ("", f"film {index} {name}"): text
+            for name, text in {
+                "episode": str(record["episode"]),
+                "seed": str(record["seed"]),
+                "end": "done" if record["success"] else "not done",
+                "time_s": f"{record['time_s']:.1f}",
+                "chunks": str(record["chunks"]),
+            }.items()
+        }
     if "drift" in records[0]:
         found["", "stopped_steps"] = str(sum(record["stopped_steps"] for record in records))
         found["", "steps"] = str(sum(record["steps"] for record in records))
@@ -155,10 +169,28 @@ def expected_figures(records) -> dict[tuple[str, str], str]:
     return found
 
 
+def expected_tiles(records) -> list[tuple[str, str]]:
+    return [
+        ("yes" if record["success"] else "no", f"seed {record['seed']}, {record['time_s']:.1f} s") for record in records
+    ]
+
+
+def expected_gauges(records) -> list[tuple[str, str]]:
+    """Where the rate and its interval stand on the lines, of all and of each task."""
+    tasks = [[one for one in records if one["task"] == task] for task in dict.fromkeys(one["task"] for one in records)]
+    found = []
+    for own in (records, *tasks):
+        done = sum(record["success"] for record in own)
+        interval = binomtest(done, len(own)).proportion_ci(0.95, method="wilson")
+        found.append(("span", f"left: {100 * interval.low:.2f}%; right: {100 - 100 * interval.high:.2f}%"))
+        found.append(("i", f"left: {100 * done / len(own):.2f}%"))
+    return found
+
+
 def test_every_figure_of_the_page_is_recomputed_from_the_results(folder, records):
     page = Figures((folder / "report.html").read_text())
     assert page.found == expected_figures(records)
-    assert page.tiles == ["yes" if record["success"] else "no" for record in records]
+    assert page.tiles == expected_tiles(records) and page.gauges == expected_gauges(records)
 
 
 def test_so_is_that_of_a_page_with_successes_and_of_an_imagined_one(folder, records, tmp_path):
@@ -181,8 +213,10 @@ def test_so_is_that_of_a_page_with_successes_and_of_an_imagined_one(folder, reco
     ]
     page = write_report(tmp_path, run, made, summarise(run, made)).read_text()
     found = Figures(page)
-    assert found.found == expected_figures(made)
-    assert found.tiles == ["yes", "no", "yes", "no"] and "right on 3 of 4" in page
+    without_films = [{name: value for name, value in one.items() if name != "video_told"} for one in made]
+    assert found.found == expected_figures(without_films), "the films lie elsewhere"
+    assert found.tiles == expected_tiles(made) and found.gauges == expected_gauges(made)
+    assert "right on 3 of 4" in page
 
 
 def test_recording_cannot_begin_in_the_middle(folder, physics, single_thread, tmp_path):
