@@ -38,7 +38,9 @@ def encode_mp4(
             container.metadata["comment"] = comment
         rate = Fraction(fps).limit_denominator(1001)
         video = container.add_stream("libx264", rate=rate)
-        video.options = {"crf": str(quality), "preset": preset, "g": "8"}
+        # Without x264's macroblock tree, whose vector code reads memory that nobody wrote where pictures are small: the
+        # same pictures gave another file every time.
+        video.options = {"crf": str(quality), "preset": preset, "g": "8", "mbtree": "0"}
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         audio = None if sound is None else container.add_stream("aac", rate=SOUND_RATE_HZ, layout="stereo")
         written = 0
