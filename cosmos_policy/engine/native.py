@@ -46,8 +46,8 @@ TOKENS_PER_PASS = 16384
 KEPT_GRAPHS = 32
 #: prompts whose token ids are kept: tokenising takes half a millisecond
 KEPT_PROMPTS = 256
-#: warming up makes ready for prompts of up to so many tokens, and for some that are shorter by so many
-WARM_TEXT_TOKENS, SHORTER_TOKENS = 512, 16
+#: warming up makes ready for prompts of up to so many tokens
+WARM_TEXT_TOKENS = 512
 
 
 class NativeEngine:
@@ -88,12 +88,12 @@ class NativeEngine:
         self._frame = framer(device)
         self._graphs = Graphs(device, KEPT_GRAPHS)
         self._recorded_tokens = 0 if offload == "layers" else paths.recorded_tokens
-        self._padded_tokens = self._recorded_tokens if self._graphs.works else 0
+        padded_tokens = self._recorded_tokens if self._graphs.works else 0
         if device.type == "cuda" and attention.everywhere:
-            self._padded_tokens = sys.maxsize
-        self._denoiser = Denoiser(
-            network, self._heads, stream, device, TOKENS_PER_PASS, self._padded_tokens, self._share
-        )
+            padded_tokens = sys.maxsize
+        # steps of at most so many tokens are another thing to the device with prompts of another room
+        self._roomy_tokens = self._recorded_tokens if attention.padded.reads_lengths else padded_tokens
+        self._denoiser = Denoiser(network, self._heads, stream, device, TOKENS_PER_PASS, padded_tokens, self._share)
         self._autoencoder = Autoencoder(parts.vae, operations, autoencoder_bytes(device))
         self._sound = SoundDecoder(parts.folder, device)
         self._solver = Solver(parts.scheduler, parts.native_flow, parts.distilled_sigmas)
@@ -196,15 +196,15 @@ class NativeEngine:
         return Prompts(texts, negatives)
 
     def with_other_prompts(self, requests: Sequence[EngineRequest]) -> list[list[EngineRequest]]:
-        """`requests` with prompts of every other room; none where no step is padded, and every length is its own."""
-        if sum(layout_of(request, self._grid).tokens for request in requests) > self._padded_tokens:
+        """`requests` with prompts of every other room; none where nothing is compiled or recorded for a room."""
+        if sum(layout_of(request, self._grid).tokens for request in requests) > self._roomy_tokens:
             return []
 
         def count(text: str, request: EngineRequest) -> int:
             return len(self._token_ids(text, self._parts.system_prompt, system_prompt_for(request)))
 
         longest = max(count(request.prompt, request) for request in requests)
-        rooms = range(text_room(longest - SHORTER_TOKENS), text_room(max(longest, WARM_TEXT_TOKENS)) + 1, ROOM_STEP)
+        rooms = range(ROOM_STEP, text_room(max(longest, WARM_TEXT_TOKENS)) + 1, ROOM_STEP)
         return [
             [
                 replace(

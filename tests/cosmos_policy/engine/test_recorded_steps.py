@@ -11,7 +11,7 @@ from small_requests import make_request
 
 import cosmos_policy
 from cosmos_policy.checkpoints import resolve_checkpoint
-from cosmos_policy.engine.native import SHORTER_TOKENS, WARM_TEXT_TOKENS, NativeEngine
+from cosmos_policy.engine.native import WARM_TEXT_TOKENS, NativeEngine
 from cosmos_policy.engine.packing import ROOM_STEP, text_room
 from cosmos_policy.engine.text import prompt_of_length
 from cosmos_policy.engine.weights import load_parts
@@ -60,7 +60,7 @@ def test_other_prompts_are_replayed_and_answered_exactly(recorded, plain):
     made, done = recorded._graphs.recordings, recorded._graphs.calls - recorded._graphs.replays
     assert made > 0
     own = len(recorded._token_ids(first.prompt, True))
-    for seed, tokens in enumerate((own - SHORTER_TOKENS, own, own + 3, 2 * own, WARM_TEXT_TOKENS)):
+    for seed, tokens in enumerate((60, 128, 129, own, own + 3, WARM_TEXT_TOKENS)):
         request = with_tokens(recorded, replace(first, seed=seed), tokens)
         assert_same(recorded.run([request])[0], plain.run([request])[0])
     assert recorded._graphs.recordings == made
