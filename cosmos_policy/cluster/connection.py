@@ -55,7 +55,7 @@ def connected(address: str) -> Iterator[ModuleType]:
                 ray.init("local", **options, **here)
         else:
             ray.init(address, **options, **(here if address == LOCAL else {}))
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises bare exceptions where a node does not start in time
         raise Failure(
             f"No Ray cluster could be reached or started at {address!r}: {str(error)[:300]} (One that asks for a token "
             "gets it where RAY_AUTH_MODE=token is set, from ~/.ray/auth_token.)"
