@@ -126,6 +126,8 @@ def test_a_robot_stops_at_its_stops():
     assert not stopped and data_equivalence(kept, command)
     kept, stopped = within_stops(robot, {**command, "left_gripper_position": np.array([130.0])})
     assert stopped and kept["left_gripper_position"] < 126 and data_equivalence({**kept, **command}, command)
+    kept, stopped = within_stops(robot, {**command, "left_gripper_position": np.array([-0.3])})
+    assert not stopped and kept["left_gripper_position"] == 0
 
 
 @pytest.mark.parametrize("name", ["ur", "agibot", "egocentric", "umi", "libero", "dual_franka"])
