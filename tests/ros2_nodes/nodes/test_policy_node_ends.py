@@ -114,7 +114,7 @@ def test_the_drift_alarm_holds_where_cameras_see_what_the_model_did_not_expect(u
 
 def test_a_killed_server_holds_and_one_of_another_robot_in_its_place_stops(unconfigured, server):
     robot, node = unconfigured
-    assert robot.do("set", overrides=["safety.hold_limit_s=120"])
+    assert robot.do("set", overrides=["safety.hold_limit_s=300"])
     robot.activate()
     robot.wait_state("running")
     robot.wait("a second chunk", lambda: robot.do("status")["chunks"] >= 2)
@@ -126,8 +126,11 @@ def test_a_killed_server_holds_and_one_of_another_robot_in_its_place_stops(uncon
     assert reaction(robot, fault).in_time, reaction(robot, fault)
     command = [*SERVE, "--port", str(server.port), "--checkpoint", "tiny", "--device", "cpu", "--threads", "1"]
     with BackgroundServer(["--embodiment", "umi"], command=command):
-        stopped = robot.wait_state("stopped", patience_s=40.0)
-        assert any("serves the embodiment 'umi', not 'droid_joint'" in cause for cause in stopped["reasons"])
+        robot.wait_state("stopped", patience_s=120.0)
+        told = [
+            cause for status in robot.do("since_mark") if status["state"] == "stopped" for cause in status["reasons"]
+        ]
+        assert any("serves the embodiment 'umi', not 'droid_joint'" in cause for cause in told), told
         assert robot.do("transition", label="deactivate")
         assert robot.do("transition", label="cleanup")
         assert not robot.do("transition", label="configure")
