@@ -16,7 +16,7 @@ from cosmos_policy.client.other_engines.dialects import Dialect
 from cosmos_policy.client.other_engines.endpoint import Endpoint
 from cosmos_policy.client.other_engines.pictures import as_clip, as_png, read_clip, read_picture, read_sound
 from cosmos_policy.client.other_engines.video_jobs import VideoJobs
-from cosmos_policy.engine.request import EngineRequest, EngineResult, OnStep
+from cosmos_policy.engine.request import EngineRequest, EngineResult, OnStep, Rest
 from cosmos_policy.errors import Failure, UsageError
 from cosmos_policy.generator.formats import LONGEST
 from cosmos_policy.generator.jobs import SAMPLES_PER_LATENT
@@ -37,8 +37,11 @@ class GenerationEngine:
         self._endpoint, self._jobs, self._model = endpoint, jobs, model
         self._dialect, self._budget_s = dialect, budget_s
 
-    def run(self, requests: Sequence[EngineRequest], on_step: OnStep | None = None) -> list[EngineResult]:
-        """Answers, in order. Videos are queued together; pictures are made one after the other."""
+    def run(
+        self, requests: Sequence[EngineRequest], on_step: OnStep | None = None, rest: Rest | None = None
+    ) -> list[EngineResult]:
+        """Answers, in order. Videos are queued together; pictures are made one after the other. rest: is called between
+        two answers."""
         for request in requests:
             _check(request)
         until_s = time.monotonic() + self._budget_s
@@ -47,6 +50,8 @@ class GenerationEngine:
             begun = [None if each.num_frames == 1 else start(self._form(each), _upload(each)) for each in requests]
             results = []
             for place, (request, identity) in enumerate(zip(requests, begun, strict=True)):
+                if place and rest is not None:
+                    rest()
                 if identity is None:
                     results.append(self._picture(request))
                     progress.note(place, 100)
