@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from cosmos_policy.checkpoints.registry import ABILITIES, Ability, CheckpointCard, cards
+from cosmos_policy.checkpoints.registry import ABILITIES, BUILT_IN, Ability, CheckpointCard, cards
 from cosmos_policy.errors import UsageError
 
 __all__ = ["ABILITIES", "calls_of", "require_ability"]
@@ -16,7 +16,7 @@ def require_ability(card: CheckpointCard, ability: Ability) -> None:
     """Raise a :class:`UsageError` that names checkpoints which can, where this one was not trained for `ability`."""
     if ability in card.abilities:
         return
-    others = [each.name for each in cards().values() if ability in each.abilities and each.name != "tiny"]
+    others = [each.name for each in cards().values() if ability in each.abilities and each.name not in BUILT_IN]
     raise UsageError(
         f"{card.name} was not trained for {ability} (it does {', '.join(card.abilities)}); ask {' or '.join(others)}."
     )

@@ -23,6 +23,10 @@ Ability = Literal[
 ]
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
 BYTES_PER_PARAMETER = 2
+#: Checkpoints that come with the package.
+BUILT_IN = ("tiny", "small")
+#: Lies in the folder of a checkpoint that tells how it was trained.
+CARD_FILE = "cosmos_policy.json"
 
 
 class NormalizerSpec(BaseModel):
@@ -81,10 +85,16 @@ class CheckpointCard(BaseModel):
 
 @cache
 def cards() -> dict[str, CheckpointCard]:
-    """name -> card, of every known checkpoint, ``tiny`` first."""
+    """name -> card, of every known checkpoint, the built-in ones first."""
     files = resources.files("cosmos_policy.checkpoints.cards").iterdir()
-    found = [CheckpointCard(**yaml.safe_load(file.read_text())) for file in files if file.name.endswith(".yaml")]
-    return {card.name: card for card in sorted(found, key=lambda card: (card.name != "tiny", card.name))}
+    texts = [file.read_text() for file in files if file.name.endswith(".yaml")]
+    texts.append((resources.files("cosmos_policy.checkpoints") / "small" / CARD_FILE).read_text())  # JSON is YAML
+    found = [CheckpointCard(**yaml.safe_load(text)) for text in texts]
+
+    def place(card: CheckpointCard) -> tuple[int, str]:
+        return BUILT_IN.index(card.name) if card.name in BUILT_IN else len(BUILT_IN), card.name
+
+    return {card.name: card for card in sorted(found, key=place)}
 
 
 def find_card(name: str) -> CheckpointCard | None:

@@ -11,14 +11,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cosmos_policy.checkpoints.layout import check_layout, fingerprint
-from cosmos_policy.checkpoints.registry import CheckpointCard, cards, find_card, unknown_card
+from cosmos_policy.checkpoints.registry import BUILT_IN, CARD_FILE, CheckpointCard, cards, find_card, unknown_card
 from cosmos_policy.errors import Failure, UsageError
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 #: A checkpoint folder may describe itself: a :class:`CheckpointCard` as JSON.
-CARD_FILE = "cosmos_policy.json"
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ def resolve_checkpoint(
 ) -> Checkpoint:
     """Find, make or download a checkpoint.
 
-    name: "tiny"; a folder in the published layout; or a hub id ("nvidia/Cosmos3-Nano", or "Cosmos3-Nano" for the known
-        ones), which goes through huggingface_hub with the user's own token and cache.
+    name: "tiny" or "small", which are built in; a folder in the published layout; or a hub id ("nvidia/Cosmos3-Nano",
+        or "Cosmos3-Nano" for the known ones), which goes through huggingface_hub with the user's own token and cache.
     revision: branch, tag or commit of a hub id.
     like: the known checkpoint whose prompt, sampling and normalisers this one was trained with; needed where neither a
         ``cosmos_policy.json`` in the folder nor its name tells.
@@ -49,11 +48,11 @@ def resolve_checkpoint(
     if folder.is_dir():
         check_layout(folder)
         return Checkpoint(text, folder, fingerprint(folder), _card_of(text, folder, folder.resolve().name, like))
-    if text == "tiny":
-        from cosmos_policy.checkpoints.tiny import tiny_checkpoint
+    if text in BUILT_IN:
+        from cosmos_policy.checkpoints.builtin import builtin_folder
 
-        made = tiny_checkpoint()
-        return Checkpoint("tiny", made, fingerprint(made), _card_of("tiny", made, "tiny", like))
+        made = builtin_folder(text)
+        return Checkpoint(text, made, fingerprint(made), _card_of(text, made, text, like))
     if text.startswith((".", "/", "~")) or text.count("/") > 1:
         raise UsageError(f"There is no folder {text}; give a checkpoint folder, a hub id, or one of {_known()}.")
     card = find_card(text)

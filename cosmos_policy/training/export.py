@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from cosmos_policy.checkpoints import CheckpointCard
 from cosmos_policy.checkpoints.layout import check_layout
-from cosmos_policy.checkpoints.resolve import CARD_FILE
+from cosmos_policy.checkpoints.registry import CARD_FILE
 from cosmos_policy.training.base import Base
 
 INDEX = "model.safetensors.index.json"

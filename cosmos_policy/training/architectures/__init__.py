@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cosmos_policy.checkpoints.resolve import CARD_FILE
+from cosmos_policy.checkpoints.registry import CARD_FILE
 from cosmos_policy.errors import UsageError
 
 #: What every architecture shares with the published checkpoints.

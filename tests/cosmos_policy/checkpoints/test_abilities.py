@@ -32,7 +32,7 @@ def test_every_published_checkpoint_is_known_with_its_size():
         "Cosmos3-Edge", "Cosmos3-Edge-Policy-DROID",
     }  # fmt: skip
     known = {name.rpartition("/")[2]: card for name, card in cards().items()}
-    assert names | {"tiny"} == known.keys()
+    assert names | {"tiny", "small"} == known.keys()
     assert all(known[name].weights_gib > 7 for name in names)
     assert known["Cosmos3-Super"].weights_gib == pytest.approx(120.5, abs=0.1)
     assert set(known["Cosmos3-Nano"].abilities) == set(ABILITIES)
