@@ -31,7 +31,7 @@ class RobosuiteVectorEnvironment(AsyncVectorEnv):
     follows a reset by itself is drawn from that environment's own generator, as in the single one.
 
     Args:
-        num_envs: scenes at a time; each process takes about 0.5 GB.
+        num_envs: scenes at a time; each process takes about 0.8 GB.
         autoreset_mode: "NextStep" (the step after an end resets that scene, ignoring its action, with reward 0; the
             ending step returns what was last seen), "SameStep" (the ending step itself resets it;
             ``info["final_obs"]`` and ``info["final_info"]`` hold what it ended with) or "Disabled" (the caller resets
