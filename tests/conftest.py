@@ -10,7 +10,7 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["droid_recordings", "ros_environment"]
+pytest_plugins = ["bytecode", "droid_recordings", "ros_environment"]
 
 TESTS = Path(__file__).parent
 GOLDEN = Path(os.environ.get("COSMOS_POLICY_GOLDEN", TESTS / "golden"))
