@@ -114,14 +114,14 @@ def test_robots_wait_in_front_of_questions_and_questions_are_never_batched(scrip
             order.append(text)
 
         with ThreadPoolExecutor(3) as pool:
-            running = [pool.submit(ask, one, "sleep 0.5")]
+            running = [pool.submit(ask, one, "sleep 3")]
             time.sleep(0.2)
             running.append(pool.submit(ask, two, "sleep 0.1 second"))
             time.sleep(0.1)
             running.append(pool.submit(lambda: order.append(policy(robot, "robot").info["serving"]["batch_size"])))
             for each in running:
                 each.result()
-        assert order == [1, "sleep 0.5", "sleep 0.1 second"]
+        assert order == [1, "sleep 3", "sleep 0.1 second"]
 
 
 def test_a_robot_does_not_wait_for_the_end_of_an_answer(scripted):
